@@ -1,0 +1,306 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "billing/core/credits.h"
+#include "plugin/base/clock.h"
+#include "plugin/base/id.h"
+#include "plugin/base/result.h"
+
+namespace payg::billing {
+
+/// A row of `users`. Positive, so that it fits BIGINT.
+using UserId = Id<struct UserTag>;
+
+/// One metered session, unique for its user: 63 random bits, shown as 16 hexadecimal digits.
+using SessionId = Id<struct MeteredSessionTag>;
+std::string to_string(SessionId id);
+std::optional<SessionId> parse_session_id(std::string_view hex);
+
+/// SHA-256 of a token; the token itself is stored nowhere.
+using TokenHash = std::array<unsigned char, 32>;
+
+struct LedgerError {
+  enum class Code {
+    unavailable,  ///< the database cannot be reached or gave up: the outcome of a write is unknown, ask again
+    not_found,    ///< no such user, session or order
+    already_exists,  ///< the name is taken
+    conflict,        ///< the same idempotency key or reference with other content
+    insufficient,    ///< the balance does not cover it; nothing was changed
+    invalid,         ///< an argument breaks the rules stated at the call
+    broken,          ///< the database answered something that cannot be: our bug, or someone edited it
+  };
+  Code code = Code::unavailable;
+  std::string message;  ///< one line, for the log
+};
+std::string_view name_of(LedgerError::Code code) noexcept;
+
+template <class T>
+using LedgerResult = Result<T, LedgerError>;
+
+// ---- users
+
+enum class UserState { active, disabled };
+
+struct User {
+  UserId id;
+  std::string name;   ///< [a-z0-9_.]+, at most 64
+  std::string email;  ///< may be empty
+  UserState state = UserState::active;
+  TokenHash token{};
+  WallTime created_at{};
+};
+
+/// What admission needs to know of a user, read in one go.
+struct Standing {
+  User user;
+  Credits balance;
+  /// When the last of the user's sessions ended; nullopt: none ever did.
+  std::optional<WallTime> last_session_end;
+};
+
+/// A user as the operator sees him.
+struct UserOverview {
+  User user;
+  Credits balance;
+  std::int64_t live_sessions = 0;
+};
+
+// ---- metering
+
+/// Why a session ended; stored as its name.
+enum class EndReason {
+  idle,         ///< the paid time ran out and no connection was open
+  exhausted,    ///< the balance could not buy another grant
+  requested,    ///< the user or the operator ended it
+  disabled,     ///< the user was disabled
+  drained,      ///< the node was shut down
+  node_lost,    ///< the node died and its session was settled later
+  unavailable,  ///< the ledger was away for longer than outage_grace
+};
+std::string_view name_of(EndReason reason) noexcept;
+
+/// One increment that one session wants to buy. Sending the same (session, number) again is always safe.
+struct ChargeRequest {
+  UserId user;
+  SessionId session;
+  std::uint32_t number = 0;  ///< 1, 2, 3 … within the session; 1 starts it
+  Credits price;             ///< of the whole increment
+  std::chrono::milliseconds increment{0};
+  Rate rate = Rate::from_thousandths(1);
+  WallTime from{};  ///< when the increment begins, for people to read
+  // Kept with charge 1 and ignored later:
+  std::string label;
+  std::string exit;
+};
+
+struct ChargeResult {
+  enum class Outcome {
+    granted,    ///< amount and grant say what was bought; grant > 0
+    exhausted,  ///< grant is 0. amount is what was left (dust below a millisecond's price), nearly always 0
+    fenced,     ///< the session has ended, or its user is gone or disabled: do not relay and do not ask again
+  };
+  Outcome outcome = Outcome::fenced;
+  Credits amount;
+  std::chrono::milliseconds grant{0};
+  Credits balance;  ///< after the charge
+};
+
+struct EndRequest {
+  UserId user;
+  SessionId session;
+  EndReason why = EndReason::idle;
+  WallTime at{};
+};
+
+/// A live session as the table shows it.
+struct SessionRow {
+  UserId user;
+  std::string user_name;
+  SessionId id;
+  std::string node;
+  std::string label;
+  std::string exit;
+  WallTime started_at{};
+  WallTime paid_until{};
+  std::uint32_t charges = 0;
+  Credits charged;
+  std::chrono::milliseconds granted{0};
+};
+
+/// What start_node found left over from an earlier life of the same node and settled.
+struct Settled {
+  std::int64_t sessions = 0;
+  Credits posted;
+};
+
+// ---- money in
+
+enum class TransactionType { purchase, bonus, usage, refund, adjustment };
+std::string_view name_of(TransactionType type) noexcept;
+
+struct Transaction {
+  std::int64_t id = 0;  ///< rises with time within a user
+  TransactionType type = TransactionType::purchase;
+  Credits amount;  ///< above zero: added; below: taken
+  std::string reference;
+  std::string note;
+  WallTime created_at{};
+};
+
+enum class OrderState { pending, paid, failed, abandoned, expired, review, refunded, disputed };
+std::string_view name_of(OrderState state) noexcept;
+
+/// One attempt to buy a package. Prices are counted in Credits too: 1 credit is worth 1 unit of the currency.
+struct Order {
+  std::string reference;  ///< [A-Za-z0-9-.=]+, unique over all users
+  UserId user;
+  std::string provider;
+  OrderState state = OrderState::pending;
+  Credits price;
+  std::string currency;
+  Credits credits;  ///< what the package gives for its price
+  Credits bonus;    ///< what it gives on top
+  /// Of the client's Idempotency-Key: the key, and a digest of what was asked; empty: none was sent.
+  std::string idempotency_key;
+  std::string request_digest;
+  std::string authorization_url;  ///< where the customer pays; empty: nothing to do
+  WallTime created_at{};
+  std::optional<WallTime> paid_at;
+};
+
+/// create_order's answer: the order that stands, and whether this call made it.
+struct PlacedOrder {
+  enum class Origin { created, existing };
+  Order order;
+  Origin origin = Origin::created;
+};
+
+// ---- reports
+
+enum class UsageBucket { hour, day };
+
+/// Usage that was posted within one bucket (UTC). What live sessions have been charged and not yet posted
+/// counts in the bucket of the moment of asking.
+struct UsageRow {
+  WallTime from{};
+  std::chrono::milliseconds time{0};
+  Credits amount;
+};
+
+/// One row that breaks an invariant.
+struct AuditFinding {
+  std::string invariant;  ///< "I1", "I2", "I4"
+  std::string subject;    ///< which user, order or session
+  std::string detail;     ///< what was found and what should be there, in units
+};
+
+struct AuditReport {
+  std::int64_t users = 0;
+  std::int64_t transactions = 0;
+  std::int64_t sessions = 0;
+  std::int64_t orders = 0;
+  std::vector<AuditFinding> findings;  ///< empty: the books are right
+};
+
+/// The books: who has how much, who is connected, who paid. The only place with SQL.
+///
+/// Every call blocks until the database has answered, so it is made on ledger threads only; one Ledger is
+/// used by one thread at a time. Every write is one transaction: done when the call returns ok, not done at
+/// all when it returns anything but `unavailable`, unknown when it returns `unavailable` (the connection may
+/// have died between COMMIT and its answer) — and every write can be sent again as it was, without being
+/// applied twice. A lost connection is opened again by the next call.
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+
+  /// Brings the schema up to date, under a lock so that many nodes may start at once. Returns the schema's
+  /// number.
+  virtual LedgerResult<int> migrate() = 0;
+  /// Asks the database something trivial: is it there?
+  virtual LedgerResult<Done> ping() = 0;
+
+  // -- users. Names are compared as they are stored: lower case.
+  /// already_exists when the name is taken, unless by the very same token and e-mail.
+  virtual LedgerResult<User> create_user(std::string_view name, std::string_view email,
+                                         const TokenHash& token, WallTime at) = 0;
+  virtual LedgerResult<Done> set_token(UserId user, const TokenHash& token, WallTime at) = 0;
+  virtual LedgerResult<Done> set_state(UserId user, UserState state, WallTime at) = 0;
+  virtual LedgerResult<User> find_user(std::string_view name) = 0;
+  virtual LedgerResult<User> find_user(const TokenHash& token) = 0;
+  /// In the order of their names.
+  virtual LedgerResult<std::vector<UserOverview>> list_users() = 0;
+  /// One entry for each name, in order; nullopt: nobody has that name.
+  virtual LedgerResult<std::vector<std::optional<Standing>>> standings(
+      std::span<const std::string> names) = 0;
+  /// Users whose token or state was changed at or after `since` (by the wall clock given to the change).
+  virtual LedgerResult<std::vector<User>> users_changed_since(WallTime since) = 0;
+
+  // -- metering
+  /// Announces a node, and ends every session that an earlier life of the same node left open
+  /// (EndReason::node_lost), posting its usage.
+  virtual LedgerResult<Settled> start_node(std::string_view node, WallTime at) = 0;
+  /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
+  /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
+  /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
+  /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
+  /// REQUIRES: at most one request for each session; the sessions run on `node`.
+  virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
+                                                         std::span<const ChargeRequest> requests) = 0;
+  /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had
+  /// a row, is no error and changes nothing.
+  virtual LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) = 0;
+  /// Posts the usage of the node's live sessions that were last posted (or started) at or before
+  /// `older_than`.
+  virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
+  /// Live sessions, oldest first; of one user, or of all.
+  virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
+  /// Live sessions of `node` that were ended by someone else (another process, the operator's tool) are not
+  /// there any more: returns those of `sessions` that have ended.
+  virtual LedgerResult<std::vector<SessionId>> ended_among(
+      std::span<const std::pair<UserId, SessionId>> sessions) = 0;
+
+  // -- money in
+  virtual LedgerResult<Credits> balance(UserId user) = 0;
+  virtual LedgerResult<Standing> standing(UserId user) = 0;
+  /// Adds (or, below zero, takes) credits by an operator. `reference` makes it happen once: the same again
+  /// answers the same, with another amount or note it is a conflict. insufficient when it would leave less
+  /// than zero.
+  virtual LedgerResult<Transaction> adjust(UserId user, Credits amount, std::string_view reference,
+                                           std::string_view note, WallTime at) = 0;
+  /// Places an order. When the user has one with the same idempotency key: that one if request_digest is the
+  /// same, else conflict.
+  virtual LedgerResult<PlacedOrder> create_order(const Order& order) = 0;
+  /// Pays an order: its state, the purchase row, the bonus row and the balance in one transaction. Paying a
+  /// paid order changes nothing. Returns the order as it stands.
+  virtual LedgerResult<Order> settle_order(std::string_view reference, WallTime at) = 0;
+  virtual LedgerResult<Order> find_order(std::string_view reference) = 0;
+
+  // -- reports
+  /// Newest first; those with an id below `before`, if given. REQUIRES: 1 <= limit <= 10,000.
+  virtual LedgerResult<std::vector<Transaction>> transactions(UserId user, std::optional<std::int64_t> before,
+                                                              int limit) = 0;
+  /// Oldest first; only buckets in which anything was used.
+  virtual LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
+                                                    WallTime now) = 0;
+  /// Proves I1, I2 and I4 in one consistent read.
+  virtual LedgerResult<AuditReport> audit() = 0;
+};
+
+/// Makes a Ledger of its own for each thread that wants one. Thread-safe.
+using LedgerFactory = std::function<std::unique_ptr<Ledger>()>;
+
+/// "sqlite:PATH" (":memory:" is refused) or "postgresql://…" / "postgres://…". The error names what was
+/// expected. Nothing is opened yet: a Ledger connects with its first call.
+Result<LedgerFactory, std::string> open_ledger(std::string_view url);
+
+}  // namespace payg::billing

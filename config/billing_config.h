@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "billing/core/credits.h"
+#include "config/proxy_config.h"
+
+namespace payg::config {
+
+struct PackageConfig {
+  billing::Credits price;    ///< in the currency, counted as credits are
+  billing::Credits credits;  ///< at least the price; what is above it is the bonus
+};
+
+struct PricingConfig {
+  billing::Rate rate = billing::Rate::from_thousandths(800);
+  std::chrono::milliseconds increment{std::chrono::minutes(1)};
+  billing::Credits increment_price;  ///< exactly rate × increment
+  billing::Credits minimum_to_start = billing::Credits::from_units(2'880'000);
+  std::chrono::milliseconds resume_window{std::chrono::minutes(10)};
+  std::string currency = "USD";
+  std::vector<PackageConfig> packages;
+};
+
+struct AdminConfig {
+  std::string address = "127.0.0.1:8082";
+  std::string
+      operator_token;  ///< read from operator_token_env or operator_token_file; empty: no operator calls
+  std::string anonymous_user;  ///< empty: a token is needed
+};
+
+struct DemoConfig {
+  std::string user;
+  std::string token;
+};
+
+struct BillingConfig {
+  std::string ledger = "sqlite:var/payg.db";
+  std::string node = "node-1";
+  std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
+  /// Live sessions that this node meters at most; more are refused as unavailable.
+  unsigned max_sessions = 1'000'000;
+  PricingConfig pricing;
+  AdminConfig admin;
+  std::optional<DemoConfig> demo;
+  bool simulated_payments = false;
+};
+
+/// Reads the table [`table`] of the file (by default "billing") and checks what hangs together with the rest
+/// of it: demo, anonymous_user and simulated payments need loopback addresses, where DESIGN.md says so.
+Result<BillingConfig, Errors> read_billing_config(const std::string& path, const std::string& text,
+                                                  const std::string& table);
+
+}  // namespace payg::config

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugin/base/result.h"
+
+namespace payg::config {
+
+/// Everything the proxy itself is told by its TOML file. Plain data: what the keys mean stands in README.md.
+/// Addresses and CIDRs are kept as text here and are known to be well-formed.
+struct ListenerConfig {
+  std::string address;  ///< "127.0.0.1:8080", "[::1]:0"
+  bool http = true;
+  bool socks5 = true;
+};
+
+struct ExitConfig {
+  std::string name;
+  std::string source_address;  ///< an address literal; empty: the kernel chooses
+  std::string country, state, city, isp;
+  unsigned weight = 1;
+};
+
+struct PluginConfig {
+  std::string name;    ///< its table in the same file
+  std::string module;  ///< file name or path
+};
+
+enum class LogLevel { debug, info, warning, error };
+
+struct ProxyConfig {
+  unsigned workers = 0;  ///< 0: one for each core
+  std::chrono::milliseconds idle_timeout{std::chrono::minutes(5)};
+  std::chrono::milliseconds handshake_timeout{std::chrono::seconds(10)};
+  std::chrono::milliseconds connect_timeout{std::chrono::seconds(10)};
+  std::chrono::milliseconds drain_timeout{std::chrono::seconds(5)};
+  unsigned max_connections = 0;  ///< over all users; 0: what the file-descriptor limit allows
+  unsigned max_connections_per_user = 512;
+  std::vector<std::string> allow_targets;  ///< CIDRs
+  std::vector<std::string> nameservers;    ///< "ip" or "ip:port"; empty: /etc/resolv.conf
+  LogLevel log_level = LogLevel::info;
+
+  std::vector<ListenerConfig> listeners;
+  std::vector<ExitConfig> exits;      ///< empty in the file: one direct exit named "direct"
+  std::vector<PluginConfig> plugins;  ///< at most max_plugins
+};
+
+inline constexpr std::size_t max_plugins = 4;
+
+/// "file:line:column: key: what was wrong, what was expected", one for each mistake, in the order of the
+/// file.
+using Errors = std::vector<std::string>;
+
+/// Reads `text` (the content of the file that messages call `path`). Tables named by a [[plugin]] are left to
+/// that plugin; every other unknown key is an error.
+Result<ProxyConfig, Errors> read_proxy_config(const std::string& path, const std::string& text);
+
+}  // namespace payg::config

@@ -264,10 +264,9 @@ class Ledger {
   virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
-  /// Live sessions of `node` that were ended by someone else (another process, the operator's tool) are not
-  /// there any more: returns those of `sessions` that have ended.
-  virtual LedgerResult<std::vector<SessionId>> ended_among(
-      std::span<const std::pair<UserId, SessionId>> sessions) = 0;
+  /// Sessions of `node` that ended at or after `since`, whoever ended them: this is how a node learns that
+  /// another process (another node, the operator's tool) has ended one of its own. Cheap: asked every second.
+  virtual LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) = 0;
 
   // -- money in
   virtual LedgerResult<Credits> balance(UserId user) = 0;

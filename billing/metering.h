@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "billing/ledger/ledger.h"
+#include "config/billing_config.h"
+
+namespace payg::billing {
+
+/// One session that this node meters, as it is at the moment of asking.
+struct LiveSession {
+  SessionId id;
+  unsigned connections = 0;
+  std::uint64_t up_bytes = 0;
+  std::uint64_t down_bytes = 0;
+};
+
+enum class LedgerState { up, away };
+
+/// How long charges took from their deadline to their answer: cumulative counts, as Prometheus histograms
+/// want them.
+struct LatencyHistogram {
+  static constexpr std::array<double, 10> bounds_s{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
+  std::array<std::uint64_t, bounds_s.size() + 1>
+      counts{};  ///< not cumulative; the last one: above all bounds
+  double sum_s = 0;
+};
+
+struct MeteringCounters {
+  std::uint64_t sessions_started = 0;
+  std::uint64_t sessions_ended = 0;
+  std::uint64_t sessions_live = 0;
+  std::uint64_t charges = 0;  ///< granted ones
+  std::uint64_t charged_units = 0;
+  std::uint64_t charge_batches = 0;
+  std::uint64_t charges_owed = 0;  ///< waiting for the ledger to answer
+  LatencyHistogram charge_latency;
+};
+
+/// What the admin port may ask of the running meter. Every call is thread-safe and does not wait for the
+/// ledger.
+class Metering {
+ public:
+  virtual ~Metering() = default;
+
+  /// nullopt: not live on this node.
+  virtual std::optional<LiveSession> find(SessionId session) const = 0;
+  /// Cuts a session of this node at once; the ledger hears of it soon after. False: not live on this node.
+  virtual bool end(SessionId session, EndReason why) = 0;
+  /// The user's token, state or balance was changed through this process: whatever is remembered of him is
+  /// forgotten, and if he is disabled his sessions on this node are cut.
+  virtual void user_changed(const User& user) = 0;
+
+  /// In force now; SIGHUP replaces it.
+  virtual std::shared_ptr<const config::PricingConfig> pricing() const = 0;
+  virtual LedgerState ledger_state() const = 0;
+  virtual MeteringCounters counters() const = 0;
+};
+
+}  // namespace payg::billing

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "billing/ledger_thread.h"
+#include "billing/metering.h"
+#include "config/billing_config.h"
+#include "plugin/api/plugin.h"
+#include "plugin/base/address.h"
+#include "plugin/base/result.h"
+
+namespace payg::billing {
+
+/// What the admin port works with. Everything referred to outlives the server.
+struct AdminDependencies {
+  Metering& metering;
+  plugin::Host& host;
+  LedgerThread& ledger;  ///< its own one: reports may take their time on it
+  config::BillingConfig config;
+};
+
+/// The HTTP API of DESIGN.md, "HTTP API (8082)", with an event loop and a thread of its own.
+class AdminServer {
+ public:
+  explicit AdminServer(AdminDependencies dependencies);
+  /// Calls stop().
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  /// Binds config.admin.address and starts the thread. Returns the address that was bound (port 0 is replaced
+  /// by the real one), or what went wrong. Called once.
+  Result<SocketAddress, std::string> start();
+  /// Any thread. Pricing, packages, operator token and payment switches of `config` are in force from here
+  /// on; the address stays.
+  void reload(const config::BillingConfig& config);
+  /// Closes the port and joins the thread. To be called while the ledger thread still runs. Calling it again
+  /// does nothing.
+  void stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace payg::billing

@@ -1,0 +1,1 @@
+#include "proxy/net/target_host.h"

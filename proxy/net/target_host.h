@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "plugin/base/address.h"
+
+namespace payg::net {
+
+/// The host of a target: an address literal, or a name that a resolver has to be asked for. Filled by
+/// classify_host(); reuse one to save its allocation.
+struct TargetHost {
+  /// A name in lower case, without a trailing dot; or the address in its canonical form, without brackets.
+  std::string text;
+  /// Set when the client named an address. An IPv4-mapped IPv6 address stays as it is.
+  std::optional<IpAddress> address;
+};
+
+enum class HostKind { name, address, invalid };
+
+/// Tells what `host`, as a client wrote it, means. It comes without brackets and without a port.
+///
+/// A name is 1 to 253 bytes in labels of 1 to 63 letters, digits, '-' and '_'; one trailing dot is dropped,
+/// so that "localhost." and "localhost" are the same target everywhere. Resolve it without a search list.
+///
+/// What some resolver or inet_aton(3) would take for an address, but no strict literal is, is invalid: when
+/// the last label is a number ("127.1", "2130706433", "0x7f.1", "1.2.3.4.", "1.2.3.04"), nobody may guess.
+/// The rule is the URL Standard's "ends in a number" (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+///
+/// `out` is undefined when invalid.
+HostKind classify_host(std::string_view host, TargetHost& out);
+
+}  // namespace payg::net

@@ -1,0 +1,1 @@
+#include "proxy/socks/socks5.h"

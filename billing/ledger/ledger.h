@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "billing/core/credits.h"
+#include "billing/core/end_reason.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/id.h"
 #include "plugin/base/result.h"
@@ -77,16 +78,6 @@ struct UserOverview {
 
 // ---- metering
 
-/// Why a session ended; stored as its name.
-enum class EndReason {
-  idle,         ///< the paid time ran out and no connection was open
-  exhausted,    ///< the balance could not buy another grant
-  requested,    ///< the user or the operator ended it
-  disabled,     ///< the user was disabled
-  drained,      ///< the node was shut down
-  node_lost,    ///< the node died and its session was settled later
-  unavailable,  ///< the ledger was away for longer than outage_grace
-};
 std::string_view name_of(EndReason reason) noexcept;
 
 /// One increment that one session wants to buy. Sending the same (session, number) again is always safe.

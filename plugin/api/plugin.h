@@ -136,7 +136,8 @@ struct Admission {
 struct Attachment {
   ConnectionId connection;
   SessionHandle session;
-  /// The exit that the connection leaves by; empty until it is established. Valid during the call.
+  /// The exit that the connection leaves by; empty until it is established, so that on_closed with an empty one
+  /// ends an attachment that never was. Valid during the call.
   std::string_view exit;
 };
 

@@ -11,7 +11,7 @@ namespace payg::http {
 
 /// Longer request targets are refused with 414.
 inline constexpr std::size_t max_target_bytes = 8 * 1024;
-/// A head that is longer, start line and empty line included, is refused with 431.
+/// A head that is longer, with its start line and empty lines, is refused with 431.
 inline constexpr std::size_t max_head_bytes = 64 * 1024;
 
 /// A message's version. A higher minor version than 1.1 is treated as 1.1 (RFC 9110 §2.5).
@@ -46,7 +46,7 @@ enum class ParseState { incomplete, complete, refused };
 struct ParseOutcome {
   ParseState state = ParseState::incomplete;
   std::size_t consumed = 0;  ///< when complete: the head's bytes, with empty lines before it
-  Violation violation;       ///< when refused
+  Violation violation{};     ///< when refused
 };
 
 /// Finds the end of a head without looking at any byte twice. Used by the two parsers.
@@ -54,23 +54,27 @@ class HeadScanner {
  public:
   enum class Progress { incomplete, start_line, complete, bare_lf, too_long_line, too_large, too_many_lines };
 
+  /// So many empty lines before the start line are skipped.
+  explicit HeadScanner(std::size_t skippable_lines) noexcept : skippable_lines_(skippable_lines) {}
+
   /// Goes on where it stopped. `start_line` is told once, before anything behind that line is looked at, so
-  /// that what is wrong with it does not depend on how the bytes were cut.
+  /// that what is wrong with a head does not depend on how its bytes were cut.
   Progress advance(std::string_view buffered) noexcept;
 
-  std::size_t start() const noexcept { return start_; }                    ///< of the start line
+  std::size_t start() const noexcept { return start_; }  ///< of the start line
+  bool has_start_line() const noexcept { return lines_ > 0; }
   std::size_t start_line_end() const noexcept { return start_line_end_; }  ///< before its CR
-  std::size_t end() const noexcept { return next_; }                       ///< when complete
+  std::size_t end() const noexcept { return line_; }                       ///< when complete
 
  private:
-  Progress on_line(std::size_t begin, std::size_t lf) noexcept;
+  Progress on_line_end(std::size_t lf, char before) noexcept;
 
-  std::size_t next_ = 0;   // where the search for the next LF goes on
-  std::size_t line_ = 0;   // where the current line begins
-  std::size_t start_ = 0;  // behind empty lines that were skipped
+  std::size_t skippable_lines_;
+  std::size_t searched_ = 0;  // the search for the next LF goes on here
+  std::size_t line_ = 0;      // the current line begins here
+  std::size_t start_ = 0;
   std::size_t start_line_end_ = 0;
   std::size_t lines_ = 0;  // complete ones, start line included
-  std::size_t skipped_ = 0;
 };
 
 /// Reads request heads, one after the other, as their bytes arrive (RFC 9112 §2 to §5). A few bytes of state;
@@ -82,14 +86,14 @@ class HeadScanner {
 class RequestParser {
  public:
   /// Call with all bytes since the end of the previous head, again whenever there are more; they may lie
-  /// elsewhere than at the last call. `out` is valid when complete. Whatever was wrong before, an outcome
-  /// other than incomplete makes it ready for the next head.
+  /// elsewhere than at the last call. `out` is valid when complete. Any outcome but incomplete makes the
+  /// parser ready for another head.
   ParseOutcome parse(std::string_view buffered, RequestHead& out) noexcept;
   /// Forgets an unfinished head.
   void reset() noexcept { *this = RequestParser(); }
 
  private:
-  HeadScanner scanner_;
+  HeadScanner scanner_{4};
 };
 
 /// The same for responses, interim ones (1xx) included. Any refusal means 502. A space before a colon is
@@ -100,7 +104,7 @@ class ResponseParser {
   void reset() noexcept { *this = ResponseParser(); }
 
  private:
-  HeadScanner scanner_;
+  HeadScanner scanner_{0};
 };
 
 /// Whether the client's side can stay open behind this request (RFC 9112 §9.3): HTTP/1.1 without close. A

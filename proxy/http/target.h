@@ -12,7 +12,7 @@ namespace payg::http {
 
 /// Where a request goes. Reuse one to save its allocation.
 struct Target {
-  net::TargetHost host;
+  proxy::TargetHost host;
   std::uint16_t port = 0;
   /// As received; may be empty or begin with '?'. Empty for CONNECT. Lies in the parsed buffer.
   std::string_view path_and_query;
@@ -23,8 +23,8 @@ struct Target {
 ///
 /// CONNECT takes the authority-form with a port, everything else the absolute-form: origin-form and
 /// asterisk-form are 400 on a proxy's port, a scheme other than http is 501. Userinfo, a fragment, port 0, a
-/// port above 65535, a zone id, an empty or guessable host (see net::classify_host) are 400. An empty port of
-/// the absolute-form is 80.
+/// port above 65535, a zone id, an empty or guessable host (see proxy::classify_host) are 400. An empty port
+/// of the absolute-form is 80.
 ///
 /// Host in HTTP/1.1 must be there once, in HTTP/1.0 at most once, and be well-formed; what it says is not
 /// used: the target decides.

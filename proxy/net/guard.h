@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "plugin/base/address.h"
 
-namespace payg::net {
+namespace payg::proxy {
 
 /// Says which addresses the proxy may connect to. Asked with every address a name resolved to, right before
 /// the connect, so that what was checked is what is connected to.
@@ -36,6 +37,7 @@ class Guard {
   void protect_wildcard(std::uint16_t port, std::span<const IpAddress> local_addresses);
 
   Verdict check(const SocketAddress& target) const noexcept;
+  bool is_allowed(const SocketAddress& target) const noexcept { return check(target) == Verdict::allowed; }
   /// The part of check() that needs no port.
   bool is_allowed(const IpAddress& address) const noexcept;
 
@@ -47,4 +49,4 @@ class Guard {
   std::vector<std::uint16_t> wildcard_ports_;
 };
 
-}  // namespace payg::net
+}  // namespace payg::proxy

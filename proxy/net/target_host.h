@@ -6,7 +6,7 @@
 
 #include "plugin/base/address.h"
 
-namespace payg::net {
+namespace payg::proxy {
 
 /// The host of a target: an address literal, or a name that a resolver has to be asked for. Filled by
 /// classify_host(); reuse one to save its allocation.
@@ -31,4 +31,4 @@ enum class HostKind { name, address, invalid };
 /// `out` is undefined when invalid.
 HostKind classify_host(std::string_view host, TargetHost& out);
 
-}  // namespace payg::net
+}  // namespace payg::proxy

@@ -72,11 +72,11 @@ enum class Reply : std::uint8_t {
 
 /// A CONNECT; other commands are refused.
 struct Request {
-  net::TargetHost host;
+  proxy::TargetHost host;
   std::uint16_t port = 0;
 };
 
-/// RFC 1928 §4. A domain that is an address literal is that address (net::classify_host). Refused with
+/// RFC 1928 §4. A domain that is an address literal is that address (proxy::classify_host). Refused with
 /// general_failure: RSV other than 0, port 0, an invalid domain, another version; with
 /// address_type_not_supported: an unknown ATYP, whose end nobody knows; with command_not_supported: BIND, UDP
 /// ASSOCIATE, unknown ones. A request whose end is known is read to it before it is refused, so that closing

@@ -13,6 +13,8 @@ namespace payg::config {
 struct PackageConfig {
   billing::Credits price;    ///< in the currency, counted as credits are
   billing::Credits credits;  ///< at least the price; what is above it is the bonus
+
+  bool operator==(const PackageConfig&) const = default;
 };
 
 struct PricingConfig {
@@ -23,6 +25,8 @@ struct PricingConfig {
   std::chrono::milliseconds resume_window{std::chrono::minutes(10)};
   std::string currency = "USD";
   std::vector<PackageConfig> packages;
+
+  bool operator==(const PricingConfig&) const = default;
 };
 
 struct AdminConfig {
@@ -30,11 +34,15 @@ struct AdminConfig {
   std::string
       operator_token;  ///< read from operator_token_env or operator_token_file; empty: no operator calls
   std::string anonymous_user;  ///< empty: a token is needed
+
+  bool operator==(const AdminConfig&) const = default;
 };
 
 struct DemoConfig {
   std::string user;
   std::string token;
+
+  bool operator==(const DemoConfig&) const = default;
 };
 
 struct BillingConfig {
@@ -47,11 +55,16 @@ struct BillingConfig {
   AdminConfig admin;
   std::optional<DemoConfig> demo;
   bool simulated_payments = false;
+
+  bool operator==(const BillingConfig&) const = default;
 };
 
 /// Reads the table [`table`] of the file (by default "billing") and checks what hangs together with the rest
 /// of it: demo, anonymous_user and simulated payments need loopback addresses, where DESIGN.md says so.
 Result<BillingConfig, Errors> read_billing_config(const std::string& path, const std::string& text,
                                                   const std::string& table);
+
+/// The same over a Reading that the caller looks into afterwards. REQUIRES: reading.parsed().
+BillingConfig read_billing_table(Reading& reading, const std::string& table);
 
 }  // namespace payg::config

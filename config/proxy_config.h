@@ -9,12 +9,16 @@
 
 namespace payg::config {
 
+class Reading;
+
 /// Everything the proxy itself is told by its TOML file. Plain data: what the keys mean stands in README.md.
 /// Addresses and CIDRs are kept as text here and are known to be well-formed.
 struct ListenerConfig {
   std::string address;  ///< "127.0.0.1:8080", "[::1]:0"
   bool http = true;
   bool socks5 = true;
+
+  bool operator==(const ListenerConfig&) const = default;
 };
 
 struct ExitConfig {
@@ -22,11 +26,15 @@ struct ExitConfig {
   std::string source_address;  ///< an address literal; empty: the kernel chooses
   std::string country, state, city, isp;
   unsigned weight = 1;
+
+  bool operator==(const ExitConfig&) const = default;
 };
 
 struct PluginConfig {
   std::string name;    ///< its table in the same file
   std::string module;  ///< file name or path
+
+  bool operator==(const PluginConfig&) const = default;
 };
 
 enum class LogLevel { debug, info, warning, error };
@@ -46,6 +54,8 @@ struct ProxyConfig {
   std::vector<ListenerConfig> listeners;
   std::vector<ExitConfig> exits;      ///< empty in the file: one direct exit named "direct"
   std::vector<PluginConfig> plugins;  ///< at most max_plugins
+
+  bool operator==(const ProxyConfig&) const = default;
 };
 
 inline constexpr std::size_t max_plugins = 4;
@@ -57,5 +67,8 @@ using Errors = std::vector<std::string>;
 /// Reads `text` (the content of the file that messages call `path`). Tables named by a [[plugin]] are left to
 /// that plugin; every other unknown key is an error.
 Result<ProxyConfig, Errors> read_proxy_config(const std::string& path, const std::string& text);
+
+/// The same over a Reading that the caller looks into afterwards. REQUIRES: reading.parsed().
+ProxyConfig read_proxy_tables(Reading& reading);
 
 }  // namespace payg::config

@@ -125,6 +125,7 @@ struct Authentication {
 };
 
 struct Admission {
+  /// 0: no session; nothing is attached, and an attachment that there was is over.
   SessionHandle session;
   Location location;
   /// Where the proxy counts this session's bytes; nullptr: nowhere. Must live until on_closed for the

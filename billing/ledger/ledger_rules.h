@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "billing/ledger/ledger.h"
+
+namespace payg::billing {
+
+// What both ledgers hold their arguments to, and how both write things down. Pure.
+
+/// `invalid`, or nothing when the argument keeps the rules stated in ledger.h.
+std::optional<LedgerError> check_new_user(std::string_view name, std::string_view email);
+std::optional<LedgerError> check_adjustment(Credits amount, std::string_view reference,
+                                            std::string_view note);
+std::optional<LedgerError> check_new_order(const Order& order);
+std::optional<LedgerError> check_charge(const ChargeRequest& request);
+std::optional<LedgerError> check_page(int limit);
+
+/// Whether `asked` is the order that `found` is already, so that placing it again changes nothing.
+bool same_order(const Order& found, const Order& asked);
+
+std::string_view name_of(UserState state) noexcept;
+/// nullopt: no such name, so the database holds something that cannot be.
+std::optional<UserState> parse_user_state(std::string_view name) noexcept;
+std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept;
+std::optional<OrderState> parse_order_state(std::string_view name) noexcept;
+
+constexpr std::int64_t to_ms(WallTime time) noexcept {
+  return time.time_since_epoch().count();
+}
+constexpr WallTime from_ms(std::int64_t ms) noexcept {
+  return WallTime(std::chrono::milliseconds(ms));
+}
+constexpr std::int64_t to_integer(UserId id) noexcept {
+  return static_cast<std::int64_t>(id.value);
+}
+constexpr std::int64_t to_integer(SessionId id) noexcept {
+  return static_cast<std::int64_t>(id.value);
+}
+constexpr UserId to_user_id(std::int64_t value) noexcept {
+  return UserId{static_cast<std::uint64_t>(value)};
+}
+constexpr SessionId to_session_id(std::int64_t value) noexcept {
+  return SessionId{static_cast<std::uint64_t>(value)};
+}
+
+constexpr std::chrono::milliseconds length_of(UsageBucket bucket) noexcept {
+  return bucket == UsageBucket::hour ? std::chrono::hours(1) : std::chrono::hours(24);
+}
+
+/// What a charge comes to when (session, number) was bought before or just now.
+constexpr ChargeResult::Outcome outcome_of(std::chrono::milliseconds grant) noexcept {
+  return grant.count() > 0 ? ChargeResult::Outcome::granted : ChargeResult::Outcome::exhausted;
+}
+
+LedgerError no_such_user();
+LedgerError no_such_order();
+LedgerError token_taken();
+LedgerError too_much();  ///< the balance would leave the 64 bits
+LedgerError same_reference_other_content();
+LedgerError same_key_other_content();
+LedgerError not_covered();
+LedgerError unreadable(std::string_view what);
+
+/// Users (or sessions) that one transaction of post_usage or start_node handles at most, so that the charges
+/// of the others do not wait for long.
+inline constexpr int posting_portion = 1000;
+/// Findings of one kind that an audit lists at most: enough to see what happened.
+inline constexpr int findings_of_a_kind = 1000;
+
+}  // namespace payg::billing

@@ -1,0 +1,312 @@
+#include "billing/ledger/postgres_connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "plugin/base/text.h"
+
+namespace payg::billing {
+namespace {
+
+/// Times a transaction is tried when others stood in its way.
+constexpr int attempts = 5;
+constexpr int call_silence_ms = 10'000;
+constexpr int report_silence_ms = 600'000;
+
+void ignore_notice(void*, const char*) {}
+
+/// libpq ends its messages with a line break, and a log entry is one line.
+std::string one_line(std::string_view message) {
+  std::string line(message);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  return line;
+}
+
+/// https://www.postgresql.org/docs/15/errcodes-appendix.html
+LedgerError::Code code_of(std::string_view sqlstate) {
+  if (sqlstate == "23505") return LedgerError::Code::conflict;  // unique_violation
+  for (const std::string_view away : {"08", "40", "53", "55", "57", "58", "25006"}) {
+    // Connection, rollback, resources, object in use, operator intervention, system error; read-only: the
+    // server that we were talking to has become a standby.
+    if (sqlstate.starts_with(away)) return LedgerError::Code::unavailable;
+  }
+  // Data exceptions: out of range, or text that is not UTF-8.
+  if (sqlstate.starts_with("22")) return LedgerError::Code::invalid;
+  return LedgerError::Code::broken;
+}
+
+bool is_worth_another_try(std::string_view sqlstate) {
+  return sqlstate == "40P01" || sqlstate == "40001";  // deadlock_detected, serialization_failure
+}
+
+}  // namespace
+
+PostgresParameters& PostgresParameters::add(std::int64_t value) {
+  values_.emplace_back(std::to_string(value));
+  return *this;
+}
+
+PostgresParameters& PostgresParameters::add(std::string_view value) {
+  values_.emplace_back(std::string(value));
+  return *this;
+}
+
+PostgresParameters& PostgresParameters::add(const TokenHash& value) {
+  values_.emplace_back("\\x" + to_hex(value.data(), value.size()));
+  return *this;
+}
+
+PostgresParameters& PostgresParameters::add(const std::vector<std::int64_t>& values) {
+  std::string array = "{";
+  for (const std::int64_t value : values) {
+    if (array.size() > 1) array += ',';
+    array += std::to_string(value);
+  }
+  values_.emplace_back(array + "}");
+  return *this;
+}
+
+PostgresParameters& PostgresParameters::add(const std::vector<std::string>& values) {
+  std::string array = "{";
+  for (const std::string& value : values) {
+    if (array.size() > 1) array += ',';
+    array += '"';
+    for (const char c : value) {
+      if (c == '"' || c == '\\') array += '\\';
+      array += c;
+    }
+    array += '"';
+  }
+  values_.emplace_back(array + "}");
+  return *this;
+}
+
+PostgresParameters& PostgresParameters::add_null() {
+  values_.emplace_back(std::nullopt);
+  return *this;
+}
+
+void PostgresRows::Clear::operator()(pg_result* result) const noexcept {
+  PQclear(result);
+}
+void PostgresConnection::Finish::operator()(pg_conn* connection) const noexcept {
+  PQfinish(connection);
+}
+
+int PostgresRows::count() const noexcept {
+  return PQntuples(result_.get());
+}
+
+bool PostgresRows::is_null(int row, int column) const noexcept {
+  return PQgetisnull(result_.get(), row, column) != 0;
+}
+
+std::int64_t PostgresRows::integer(int row, int column) const noexcept {
+  const char* const text = PQgetvalue(result_.get(), row, column);
+  std::int64_t value = 0;
+  std::from_chars(text, text + std::strlen(text), value);
+  return value;
+}
+
+std::string PostgresRows::text(int row, int column) const {
+  return std::string(PQgetvalue(result_.get(), row, column),
+                     static_cast<std::size_t>(PQgetlength(result_.get(), row, column)));
+}
+
+LedgerResult<std::vector<PostgresRows>> PostgresConnection::transact(
+    std::vector<PostgresStatement> statements, Isolation isolation, Patience patience) {
+  const char* const begin = isolation == Isolation::snapshot
+                                ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                                : "BEGIN ISOLATION LEVEL READ COMMITTED";
+  statements.insert(statements.begin(), {begin});
+  statements.push_back({"COMMIT"});
+  for (int attempt = 1;; ++attempt) {
+    auto results = run(statements, patience);
+    if (results) {
+      // The caller asked for neither BEGIN nor COMMIT.
+      results->erase(results->begin());
+      results->pop_back();
+      return std::move(*results);
+    }
+    if (results.error().retry == Failure::Retry::never || attempt == attempts) return results.error().error;
+  }
+}
+
+LedgerResult<PostgresRows> PostgresConnection::query(PostgresStatement statement) {
+  const std::vector<PostgresStatement> statements{std::move(statement)};
+  for (int attempt = 1;; ++attempt) {
+    auto results = run(statements, Patience::call);
+    if (results) return std::move(results->front());
+    if (results.error().retry == Failure::Retry::never || attempt == attempts) return results.error().error;
+  }
+}
+
+LedgerResult<std::vector<PostgresRows>> PostgresConnection::exchange(
+    const std::vector<PostgresStatement>& statements, Patience patience) {
+  auto results = run(statements, patience);
+  if (!results) return results.error().error;
+  return std::move(*results);
+}
+
+LedgerResult<Done> PostgresConnection::script(const char* sql, Patience patience) {
+  if (!connection_) return lost().error;
+  if (PQsendQuery(connection_.get(), sql) != 1) return lost().error;
+  if (auto failure = flush(patience)) return failure->error;
+  std::optional<LedgerError> error;
+  for (;;) {
+    const auto result = next_result(patience);
+    if (!result) return lost().error;
+    if (*result == nullptr) break;
+    const PostgresRows owner(*result);
+    if (PQresultStatus(*result) == PGRES_FATAL_ERROR) {
+      error = LedgerError{LedgerError::Code::broken, one_line(PQresultErrorMessage(*result))};
+    }
+  }
+  if (!error) return Done{};
+  roll_back();
+  return *error;
+}
+
+PostgresConnection::Results PostgresConnection::run(const std::vector<PostgresStatement>& statements,
+                                                    Patience patience) {
+  if (auto failure = connect()) return *failure;
+  auto results = send_and_collect(statements, patience);
+  if (results) return results;
+  roll_back();
+  // A server that is shutting down, or has become a standby, is not asked again on the same connection.
+  const Failure& failure = results.error();
+  const bool away =
+      failure.error.code == LedgerError::Code::unavailable && failure.retry == Failure::Retry::never;
+  if (away) connection_.reset();
+  return results;
+}
+
+PostgresConnection::Results PostgresConnection::send_and_collect(
+    const std::vector<PostgresStatement>& statements, Patience patience) {
+  pg_conn* const connection = connection_.get();
+  if (PQenterPipelineMode(connection) != 1) return lost();
+  for (const PostgresStatement& statement : statements) {
+    std::vector<const char*> values;
+    for (const auto& value : statement.parameters.values())
+      values.push_back(value ? value->c_str() : nullptr);
+    // Unnamed statements: a prepared one would belong to a database session, which a pooler gives to others.
+    if (PQsendQueryParams(connection, statement.sql, static_cast<int>(values.size()), nullptr, values.data(),
+                          nullptr, nullptr, 0) != 1) {
+      return lost();
+    }
+  }
+  if (PQpipelineSync(connection) != 1) return lost();
+  if (auto failure = flush(patience)) return *failure;
+  std::vector<PostgresRows> rows;
+  if (auto failure = collect(rows, patience)) return *failure;
+  if (PQexitPipelineMode(connection) != 1 || rows.size() != statements.size()) return lost();
+  return rows;
+}
+
+std::optional<PostgresConnection::Failure> PostgresConnection::collect(std::vector<PostgresRows>& rows,
+                                                                       Patience patience) {
+  std::optional<Failure> failure;
+  for (;;) {
+    const auto result = next_result(patience);
+    if (!result) return lost();
+    if (*result == nullptr) continue;
+    PostgresRows owned(*result);
+    switch (PQresultStatus(*result)) {
+      case PGRES_TUPLES_OK:
+      case PGRES_COMMAND_OK:
+        rows.push_back(std::move(owned));
+        break;
+      case PGRES_PIPELINE_ABORTED:
+        break;  // a statement behind the one that failed
+      case PGRES_PIPELINE_SYNC:
+        if (failure) PQexitPipelineMode(connection_.get());
+        return failure;
+      default: {
+        const char* const field = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
+        const std::string_view sqlstate = field == nullptr ? "08000" : field;
+        failure = Failure{{code_of(sqlstate), one_line(PQresultErrorMessage(*result))},
+                          is_worth_another_try(sqlstate) ? Failure::Retry::at_once : Failure::Retry::never};
+      }
+    }
+  }
+}
+
+std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
+  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) return std::nullopt;
+  // What stands before dbname gives way to what the URL itself says. Without these limits a host that
+  // vanished would be noticed after minutes.
+  constexpr std::array keywords = {"connect_timeout",
+                                   "tcp_user_timeout",
+                                   "keepalives_idle",
+                                   "keepalives_interval",
+                                   "keepalives_count",
+                                   "client_encoding",
+                                   "dbname",
+                                   "fallback_application_name",
+                                   static_cast<const char*>(nullptr)};
+  const std::array values = {
+      "3", "5000", "5", "2", "3", "UTF8", url_.c_str(), "payg-proxy", static_cast<const char*>(nullptr)};
+  connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
+  if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
+  PQsetNoticeProcessor(connection_.get(), ignore_notice, nullptr);
+  if (PQsetnonblocking(connection_.get(), 1) != 0) return lost();
+  return std::nullopt;
+}
+
+std::optional<PostgresConnection::Failure> PostgresConnection::flush(Patience patience) {
+  for (;;) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return std::nullopt;
+    if (left < 0) return lost();
+    // Reading as well, or both sides could wait for each other to read.
+    const Readiness ready = wait(POLLIN | POLLOUT, patience);
+    if (ready == Readiness::lost) return lost();
+    if (ready == Readiness::input && PQconsumeInput(connection_.get()) != 1) return lost();
+  }
+}
+
+std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
+  while (PQisBusy(connection_.get()) != 0) {
+    if (wait(POLLIN, patience) == Readiness::lost) return std::nullopt;
+    if (PQconsumeInput(connection_.get()) != 1) return std::nullopt;
+  }
+  pg_result* const result = PQgetResult(connection_.get());
+  if (result == nullptr && PQstatus(connection_.get()) != CONNECTION_OK) return std::nullopt;
+  return result;
+}
+
+PostgresConnection::Readiness PostgresConnection::wait(short events, Patience patience) {
+  pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
+  const int limit_ms = patience == Patience::call ? call_silence_ms : report_silence_ms;
+  int ready = 0;
+  do {
+    ready = poll(&descriptor, 1, limit_ms);
+  } while (ready < 0 && errno == EINTR);
+  if (ready <= 0) return Readiness::lost;
+  return (descriptor.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? Readiness::input : Readiness::output;
+}
+
+void PostgresConnection::roll_back() {
+  if (!connection_) return;
+  const PGTransactionStatusType status = PQtransactionStatus(connection_.get());
+  if (status == PQTRANS_IDLE) return;
+  const bool clean = (status == PQTRANS_INERROR || status == PQTRANS_INTRANS) &&
+                     send_and_collect({{"ROLLBACK"}}, Patience::call).ok();
+  if (!clean) connection_.reset();
+}
+
+PostgresConnection::Failure PostgresConnection::lost() {
+  std::string why = connection_ ? one_line(PQerrorMessage(connection_.get())) : std::string("no connection");
+  if (why.empty()) why = "the database does not answer";
+  connection_.reset();
+  return {{LedgerError::Code::unavailable, std::move(why)}, Failure::Retry::never};
+}
+
+}  // namespace payg::billing

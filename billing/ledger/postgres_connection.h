@@ -1,0 +1,131 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "billing/ledger/ledger.h"
+
+struct pg_conn;
+struct pg_result;
+
+namespace payg::billing {
+
+/// Parameters of one statement, $1 first, in text form; arrays in PostgreSQL's array syntax
+/// (https://www.postgresql.org/docs/15/arrays.html#ARRAYS-IO).
+class PostgresParameters {
+ public:
+  PostgresParameters& add(std::int64_t value);
+  PostgresParameters& add(std::string_view value);
+  PostgresParameters& add(const TokenHash& value);
+  PostgresParameters& add(const std::vector<std::int64_t>& values);
+  PostgresParameters& add(const std::vector<std::string>& values);
+  PostgresParameters& add_null();
+
+  const std::vector<std::optional<std::string>>& values() const noexcept { return values_; }
+
+ private:
+  std::vector<std::optional<std::string>> values_;
+};
+
+/// All of them, in order.
+template <class... Values>
+PostgresParameters parameters(const Values&... values) {
+  PostgresParameters all;
+  (all.add(values), ...);
+  return all;
+}
+
+struct PostgresStatement {
+  const char* sql;
+  PostgresParameters parameters = {};
+};
+
+/// What one statement returned. REQUIRES of every reader: row and column exist and hold that type, which our
+/// own SQL sees to.
+class PostgresRows {
+ public:
+  explicit PostgresRows(pg_result* result) noexcept : result_(result) {}
+
+  int count() const noexcept;
+  bool empty() const noexcept { return count() == 0; }
+  bool is_null(int row, int column) const noexcept;
+  std::int64_t integer(int row, int column) const noexcept;
+  std::string text(int row, int column) const;
+  Credits credits(int row, int column) const noexcept { return Credits::from_units(integer(row, column)); }
+  std::chrono::milliseconds milliseconds(int row, int column) const noexcept {
+    return std::chrono::milliseconds(integer(row, column));
+  }
+
+ private:
+  struct Clear {
+    void operator()(pg_result* result) const noexcept;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+/// One connection to PostgreSQL, opened when it is first needed and again after it was lost. Statements
+/// travel in libpq's pipeline mode (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html): all of them
+/// leave at once, so a transaction of several is one round trip. One thread at a time.
+class PostgresConnection {
+ public:
+  enum class Isolation {
+    read_committed,  ///< every statement sees what was committed before it began
+    snapshot,        ///< all statements see the same moment; reads only
+  };
+  /// How long the server may be silent before it counts as lost.
+  enum class Patience {
+    call,    ///< somebody's session waits for it
+    report,  ///< reads everything, or waits for another node's migration
+  };
+
+  explicit PostgresConnection(std::string url) : url_(std::move(url)) {}
+
+  /// Runs the statements as one transaction; one result for each. Deadlocks and serialization failures are
+  /// tried again inside.
+  LedgerResult<std::vector<PostgresRows>> transact(std::vector<PostgresStatement> statements,
+                                                   Isolation isolation = Isolation::read_committed,
+                                                   Patience patience = Patience::call);
+  /// One statement, which is a transaction of its own.
+  LedgerResult<PostgresRows> query(PostgresStatement statement);
+
+  /// As they stand, with no transaction around them but their own BEGIN; for the migration. After an error
+  /// nothing of an open transaction is left.
+  LedgerResult<std::vector<PostgresRows>> exchange(const std::vector<PostgresStatement>& statements,
+                                                   Patience patience);
+  /// Several statements in one text, inside a transaction that exchange() began.
+  LedgerResult<Done> script(const char* sql, Patience patience);
+
+ private:
+  struct Failure {
+    enum class Retry { never, at_once };
+    LedgerError error;
+    Retry retry = Retry::never;
+  };
+  using Results = Result<std::vector<PostgresRows>, Failure>;
+
+  Results run(const std::vector<PostgresStatement>& statements, Patience patience);
+  Results send_and_collect(const std::vector<PostgresStatement>& statements, Patience patience);
+  std::optional<Failure> collect(std::vector<PostgresRows>& rows, Patience patience);
+  std::optional<Failure> connect();
+  std::optional<Failure> flush(Patience patience);
+  /// The next result, nullptr between two statements, or nullopt when the connection is lost.
+  std::optional<pg_result*> next_result(Patience patience);
+  enum class Readiness { input, output, lost };
+  Readiness wait(short events, Patience patience);
+  void roll_back();
+  Failure lost();
+
+  struct Finish {
+    void operator()(pg_conn* connection) const noexcept;
+  };
+  std::string url_;
+  std::unique_ptr<pg_conn, Finish> connection_;
+};
+
+}  // namespace payg::billing

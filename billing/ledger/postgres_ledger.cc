@@ -1,0 +1,61 @@
+#include "billing/ledger/postgres_ledger.h"
+
+#include "billing/ledger/migration.h"
+#include "billing/ledger/postgres_rows.h"
+
+namespace payg::billing {
+namespace {
+
+using Patience = PostgresConnection::Patience;
+
+/// Any number that nobody else locks in this database: "payg" in ASCII.
+constexpr std::int64_t migration_lock = 0x70617967;
+
+std::vector<PostgresStatement> begin_migration() {
+  return {{"BEGIN ISOLATION LEVEL READ COMMITTED"},
+          {"SELECT pg_advisory_xact_lock($1)", parameters(migration_lock)},
+          {"CREATE TABLE IF NOT EXISTS schema_migrations ("
+           " number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"},
+          {"SELECT coalesce(max(number), 0) FROM schema_migrations"}};
+}
+
+PostgresStatement record(const Migration& migration) {
+  return {
+      "INSERT INTO schema_migrations (number, name, applied_at)"
+      " VALUES ($1, $2, (extract(epoch FROM now()) * 1000)::bigint)",
+      parameters(std::int64_t{migration.number}, std::string_view(migration.name))};
+}
+
+}  // namespace
+
+PostgresStatement postgres::lock_users(const std::vector<std::int64_t>& users) {
+  return {
+      "SELECT count(*) FROM (SELECT FROM user_credits WHERE user_id = ANY ($1::bigint[])"
+      "                      ORDER BY user_id FOR UPDATE) locked",
+      parameters(users)};
+}
+
+LedgerResult<int> PostgresLedger::migrate() {
+  const auto begun = connection_.exchange(begin_migration(), Patience::report);
+  if (!begun) return begun.error();
+  int number = static_cast<int>(begun->back().integer(0, 0));
+  const auto missing = missing_migrations(postgres_migrations(), number);
+  if (!missing) {
+    (void)connection_.exchange({{"ROLLBACK"}}, Patience::call);
+    return missing.error();
+  }
+  for (const Migration& migration : *missing) {
+    if (auto done = connection_.script(migration.sql, Patience::report); !done) return done.error();
+    if (auto done = connection_.exchange({record(migration)}, Patience::call); !done) return done.error();
+    number = migration.number;
+  }
+  if (auto done = connection_.exchange({{"COMMIT"}}, Patience::call); !done) return done.error();
+  return number;
+}
+
+LedgerResult<Done> PostgresLedger::ping() {
+  if (auto answer = connection_.query({"SELECT 1"}); !answer) return answer.error();
+  return Done{};
+}
+
+}  // namespace payg::billing

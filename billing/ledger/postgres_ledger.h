@@ -1,0 +1,66 @@
+#pragma once
+
+#include <string>
+
+#include "billing/ledger/ledger.h"
+#include "billing/ledger/postgres_connection.h"
+
+namespace payg::billing {
+
+/// The books in PostgreSQL, for any number of nodes. What each call does stands in ledger.h.
+///
+/// Every call is one transaction in one round trip (start_node and post_usage: one for each portion):
+/// whatever it locks is never held while the server waits for us, so a node that is paused or cut off holds
+/// up nobody. READ COMMITTED, in which each statement sees what was committed before it began
+/// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
+/// users' rows of user_credits in the order of their ids, the next one reads and writes.
+/// Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
+class PostgresLedger final : public Ledger {
+ public:
+  explicit PostgresLedger(std::string url) : connection_(std::move(url)) {}
+
+  LedgerResult<int> migrate() override;
+  LedgerResult<Done> ping() override;
+
+  LedgerResult<User> create_user(std::string_view name, std::string_view email, const TokenHash& token,
+                                 WallTime at) override;
+  LedgerResult<Done> set_token(UserId user, const TokenHash& token, WallTime at) override;
+  LedgerResult<Done> set_state(UserId user, UserState state, WallTime at) override;
+  LedgerResult<User> find_user(std::string_view name) override;
+  LedgerResult<User> find_user(const TokenHash& token) override;
+  LedgerResult<std::vector<UserOverview>> list_users() override;
+  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
+  LedgerResult<std::vector<User>> users_changed_since(WallTime since) override;
+
+  LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
+  LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
+                                                 std::span<const ChargeRequest> requests) override;
+  LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) override;
+  LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
+  LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
+  LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) override;
+
+  LedgerResult<Credits> balance(UserId user) override;
+  LedgerResult<Standing> standing(UserId user) override;
+  LedgerResult<Transaction> adjust(UserId user, Credits amount, std::string_view reference,
+                                   std::string_view note, WallTime at) override;
+  LedgerResult<PlacedOrder> create_order(const Order& order) override;
+  LedgerResult<Order> settle_order(std::string_view reference, WallTime at) override;
+  LedgerResult<Order> find_order(std::string_view reference) override;
+
+  LedgerResult<std::vector<Transaction>> transactions(UserId user, std::optional<std::int64_t> before,
+                                                      int limit) override;
+  LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
+                                            WallTime now) override;
+  LedgerResult<AuditReport> audit() override;
+
+ private:
+  /// One transaction of start_node; nullopt: nothing is left over.
+  LedgerResult<std::optional<Settled>> settle_portion(std::string_view node, WallTime at);
+  /// One transaction of post_usage; returns the number of users that it looked at.
+  LedgerResult<std::int64_t> post_portion(std::string_view node, WallTime older_than, WallTime at);
+
+  PostgresConnection connection_;
+};
+
+}  // namespace payg::billing

@@ -1,0 +1,278 @@
+#include "billing/ledger/postgres_ledger.h"
+#include "billing/ledger/postgres_rows.h"
+
+namespace payg::billing {
+namespace {
+
+/// The whole batch in one statement. Several sessions of one user share his balance in the order of the
+/// requests: each finds what the prices before it have left, and once a price is not covered nothing is left,
+/// which is what greatest(0, …) says.
+constexpr const char* charge_sql = R"sql(
+WITH request AS (
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                       $8::bigint[], $9::text[], $10::text[])
+    WITH ORDINALITY AS r (user_id, session_id, number, price, increment, rate, starts, label, exit, place)
+), judged AS (
+  SELECT r.*, s.last_amount, s.last_grant,
+         CASE WHEN u.state = 'active' THEN c.balance ELSE 0 END AS balance,
+         CASE WHEN u.state IS DISTINCT FROM 'active' THEN 'fenced'
+              WHEN s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
+              WHEN r.number = s.charge_number THEN 'again'
+              WHEN r.number = coalesce(s.charge_number, 0) + 1 THEN 'buy'
+              ELSE 'fenced' END AS verdict
+  FROM request r
+  LEFT JOIN users u ON u.user_id = r.user_id
+  LEFT JOIN user_credits c ON c.user_id = r.user_id
+  LEFT JOIN metered_sessions s ON s.user_id = r.user_id AND s.session_id = r.session_id
+), paid AS (
+  SELECT *, least(price, greatest(0, balance - coalesce(sum(price) OVER (
+              PARTITION BY user_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)))::bigint
+            AS amount
+  FROM judged WHERE verdict = 'buy'
+), bought AS (
+  SELECT *, CASE WHEN amount = price THEN increment
+                 ELSE least(div(amount::numeric * 1000, rate), increment)::bigint END AS granted
+  FROM paid
+), kept AS (
+  INSERT INTO metered_sessions AS s (user_id, session_id, node, label, exit, charge_number, last_amount, last_grant,
+                                     charged, posted, granted, granted_posted, started_at, paid_until,
+                                     last_posted_at)
+  SELECT user_id, session_id, $1, label, exit, number, amount, granted, amount, 0, granted, 0, starts,
+         starts + granted, starts
+  FROM bought WHERE amount > 0
+  ON CONFLICT (user_id, session_id) DO UPDATE
+    SET charge_number = excluded.charge_number, last_amount = excluded.last_amount,
+        last_grant = excluded.last_grant, charged = s.charged + excluded.charged,
+        granted = s.granted + excluded.granted, paid_until = excluded.paid_until
+), taken AS (
+  UPDATE user_credits c SET balance = c.balance - total.amount, updated_at = total.at
+  FROM (SELECT user_id, sum(amount)::bigint AS amount, max(starts) AS at
+        FROM bought WHERE amount > 0 GROUP BY user_id) total
+  WHERE c.user_id = total.user_id
+)
+SELECT j.verdict,
+       CASE j.verdict WHEN 'buy' THEN b.amount WHEN 'again' THEN j.last_amount ELSE 0 END,
+       CASE j.verdict WHEN 'buy' THEN b.granted WHEN 'again' THEN j.last_grant ELSE 0 END,
+       (j.balance - coalesce(sum(b.amount) OVER (PARTITION BY j.user_id ORDER BY j.place), 0))::bigint
+FROM judged j LEFT JOIN bought b ON b.place = j.place
+ORDER BY j.place)sql";
+
+/// Ends sessions that are still open and posts what they owe the history.
+constexpr const char* end_sql = R"sql(
+WITH request AS (
+  SELECT DISTINCT ON (user_id, session_id) *
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
+    WITH ORDINALITY AS r (user_id, session_id, why, at, place)
+  ORDER BY user_id, session_id, place
+), due AS (
+  SELECT s.*, r.why AS reason, r.at FROM request r JOIN metered_sessions s USING (user_id, session_id)
+  WHERE s.ended_at IS NULL
+), ended AS (
+  UPDATE metered_sessions s
+  SET ended_at = due.at, why = due.reason, posted = due.charged, granted_posted = due.granted,
+      last_posted_at = due.at
+  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
+)
+INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
+SELECT user_id, 'usage', posted - charged,
+       'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted, at
+FROM due WHERE charged > posted ORDER BY user_id, session_id)sql";
+
+/// What start_node finds of these users. Returns how many sessions, and what was posted.
+constexpr const char* settle_sql = R"sql(
+WITH due AS (
+  SELECT * FROM metered_sessions WHERE user_id = ANY ($1::bigint[]) AND node = $2 AND ended_at IS NULL
+), ended AS (
+  UPDATE metered_sessions s
+  SET ended_at = $3, why = $4, posted = due.charged, granted_posted = due.granted, last_posted_at = $3
+  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
+), entries AS (
+  INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
+  SELECT user_id, 'usage', posted - charged,
+         'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted,
+         $3::bigint
+  FROM due WHERE charged > posted ORDER BY user_id, session_id
+)
+SELECT count(*), coalesce(sum(charged - posted), 0)::bigint FROM due)sql";
+
+constexpr const char* post_sql = R"sql(
+WITH due AS (
+  SELECT * FROM metered_sessions
+  WHERE user_id = ANY ($1::bigint[]) AND node = $2 AND ended_at IS NULL AND last_posted_at <= $3
+    AND charged > posted
+), settled AS (
+  UPDATE metered_sessions s SET posted = due.charged, granted_posted = due.granted, last_posted_at = $4
+  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
+)
+INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
+SELECT user_id, 'usage', posted - charged,
+       'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted,
+       $4::bigint
+FROM due ORDER BY user_id, session_id)sql";
+
+std::vector<std::int64_t> integers(const PostgresRows& rows) {
+  std::vector<std::int64_t> values;
+  for (int row = 0; row < rows.count(); ++row) values.push_back(rows.integer(row, 0));
+  return values;
+}
+
+/// The requests by column, as unnest takes them.
+struct ChargeColumns {
+  explicit ChargeColumns(std::span<const ChargeRequest> requests) {
+    for (const ChargeRequest& request : requests) {
+      users.push_back(to_integer(request.user));
+      sessions.push_back(to_integer(request.session));
+      numbers.push_back(request.number);
+      prices.push_back(request.price.units());
+      increments.push_back(request.increment.count());
+      rates.push_back(request.rate.thousandths());
+      starts.push_back(to_ms(request.from));
+      labels.push_back(request.label);
+      exits.push_back(request.exit);
+    }
+  }
+  std::vector<std::int64_t> users, sessions, numbers, prices, increments, rates, starts;
+  std::vector<std::string> labels, exits;
+};
+
+ChargeResult read_charge(const PostgresRows& rows, int row) {
+  ChargeResult result{
+      .amount = rows.credits(row, 1), .grant = rows.milliseconds(row, 2), .balance = rows.credits(row, 3)};
+  if (rows.text(row, 0) != "fenced") result.outcome = outcome_of(result.grant);
+  return result;
+}
+
+}  // namespace
+
+LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view node,
+                                                               std::span<const ChargeRequest> requests) {
+  if (requests.empty()) return std::vector<ChargeResult>();
+  for (const ChargeRequest& request : requests) {
+    if (auto refusal = check_charge(request)) return *refusal;
+  }
+  const ChargeColumns columns(requests);
+  const auto results =
+      connection_.transact({postgres::lock_users(columns.users),
+                            {charge_sql, parameters(node, columns.users, columns.sessions, columns.numbers,
+                                                    columns.prices, columns.increments, columns.rates,
+                                                    columns.starts, columns.labels, columns.exits)}});
+  if (!results) return results.error();
+  const PostgresRows& rows = results->back();
+  std::vector<ChargeResult> answers;
+  answers.reserve(requests.size());
+  for (int row = 0; row < rows.count(); ++row) answers.push_back(read_charge(rows, row));
+  if (answers.size() != requests.size()) return unreadable("batch");
+  return answers;
+}
+
+LedgerResult<Done> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
+  if (requests.empty()) return Done{};
+  std::vector<std::int64_t> users, sessions, times;
+  std::vector<std::string> reasons;
+  for (const EndRequest& request : requests) {
+    users.push_back(to_integer(request.user));
+    sessions.push_back(to_integer(request.session));
+    times.push_back(to_ms(request.at));
+    reasons.emplace_back(name_of(request.why));
+  }
+  const auto results = connection_.transact(
+      {postgres::lock_users(users), {end_sql, parameters(users, sessions, reasons, times)}});
+  if (!results) return results.error();
+  return Done{};
+}
+
+LedgerResult<std::optional<Settled>> PostgresLedger::settle_portion(std::string_view node, WallTime at) {
+  const auto found =
+      connection_.query({"SELECT DISTINCT user_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL "
+                         "ORDER BY user_id LIMIT $2",
+                         parameters(node, std::int64_t{posting_portion})});
+  if (!found) return found.error();
+  if (found->empty()) return std::optional<Settled>();
+  const auto users = integers(*found);
+  const auto results =
+      connection_.transact({postgres::lock_users(users),
+                            {settle_sql, parameters(users, node, to_ms(at), name_of(EndReason::node_lost))}});
+  if (!results) return results.error();
+  return std::optional(Settled{results->back().integer(0, 0), results->back().credits(0, 1)});
+}
+
+LedgerResult<Settled> PostgresLedger::start_node(std::string_view node, WallTime at) {
+  const auto announced =
+      connection_.query({"INSERT INTO nodes (node, started_at) VALUES ($1, $2)"
+                         " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
+                         parameters(node, to_ms(at))});
+  if (!announced) return announced.error();
+  Settled all;
+  for (;;) {
+    const auto portion = settle_portion(node, at);
+    if (!portion) return portion.error();
+    if (!portion->has_value()) return all;
+    all.sessions += (*portion)->sessions;
+    all.posted = Credits::from_units(all.posted.units() + (*portion)->posted.units());
+  }
+}
+
+LedgerResult<std::int64_t> PostgresLedger::post_portion(std::string_view node, WallTime older_than,
+                                                        WallTime at) {
+  const auto found =
+      connection_.query({"SELECT DISTINCT user_id FROM metered_sessions"
+                         " WHERE node = $1 AND ended_at IS NULL AND last_posted_at <= $2 AND charged > "
+                         "posted ORDER BY user_id LIMIT $3",
+                         parameters(node, to_ms(older_than), std::int64_t{posting_portion})});
+  if (!found) return found.error();
+  if (found->empty()) return 0;
+  const auto users = integers(*found);
+  const auto results = connection_.transact(
+      {postgres::lock_users(users), {post_sql, parameters(users, node, to_ms(older_than), to_ms(at))}});
+  if (!results) return results.error();
+  return std::int64_t{found->count()};
+}
+
+LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
+  for (;;) {
+    const auto users = post_portion(node, older_than, at);
+    if (!users) return users.error();
+    if (*users == 0) return Done{};
+  }
+}
+
+LedgerResult<std::vector<SessionRow>> PostgresLedger::live_sessions(std::optional<UserId> user) {
+  PostgresParameters wanted;
+  user ? wanted.add(to_integer(*user)) : wanted.add_null();
+  const auto rows = connection_.query(
+      {"SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until,"
+       "       s.charge_number, s.charged, s.granted"
+       " FROM metered_sessions s JOIN users u USING (user_id)"
+       " WHERE s.ended_at IS NULL AND ($1::bigint IS NULL OR s.user_id = $1) ORDER BY s.started_at, "
+       "s.session_id",
+       std::move(wanted)});
+  if (!rows) return rows.error();
+  std::vector<SessionRow> sessions;
+  for (int row = 0; row < rows->count(); ++row) {
+    sessions.push_back({.user = to_user_id(rows->integer(row, 0)),
+                        .user_name = rows->text(row, 1),
+                        .id = to_session_id(rows->integer(row, 2)),
+                        .node = rows->text(row, 3),
+                        .label = rows->text(row, 4),
+                        .exit = rows->text(row, 5),
+                        .started_at = from_ms(rows->integer(row, 6)),
+                        .paid_until = from_ms(rows->integer(row, 7)),
+                        .charges = static_cast<std::uint32_t>(rows->integer(row, 8)),
+                        .charged = rows->credits(row, 9),
+                        .granted = rows->milliseconds(row, 10)});
+  }
+  return sessions;
+}
+
+LedgerResult<std::vector<SessionId>> PostgresLedger::ended_since(std::string_view node, WallTime since) {
+  const auto rows = connection_.query(
+      {"SELECT session_id FROM metered_sessions WHERE node = $1 AND ended_at IS NOT NULL AND ended_at >= $2"
+       " ORDER BY ended_at, session_id",
+       parameters(node, to_ms(since))});
+  if (!rows) return rows.error();
+  std::vector<SessionId> ended;
+  for (const std::int64_t id : integers(*rows)) ended.push_back(to_session_id(id));
+  return ended;
+}
+
+}  // namespace payg::billing

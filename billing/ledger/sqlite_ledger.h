@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+
+#include "billing/ledger/ledger.h"
+#include "billing/ledger/sqlite_database.h"
+
+namespace payg::billing {
+
+/// The books in one SQLite file, for one node and the operator's tool beside it. What each call does stands
+/// in ledger.h.
+class SqliteLedger final : public Ledger {
+ public:
+  explicit SqliteLedger(std::string path) : database_(std::move(path)) {}
+
+  LedgerResult<int> migrate() override;
+  LedgerResult<Done> ping() override;
+
+  LedgerResult<User> create_user(std::string_view name, std::string_view email, const TokenHash& token,
+                                 WallTime at) override;
+  LedgerResult<Done> set_token(UserId user, const TokenHash& token, WallTime at) override;
+  LedgerResult<Done> set_state(UserId user, UserState state, WallTime at) override;
+  LedgerResult<User> find_user(std::string_view name) override;
+  LedgerResult<User> find_user(const TokenHash& token) override;
+  LedgerResult<std::vector<UserOverview>> list_users() override;
+  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
+  LedgerResult<std::vector<User>> users_changed_since(WallTime since) override;
+
+  LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
+  LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
+                                                 std::span<const ChargeRequest> requests) override;
+  LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) override;
+  LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
+  LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
+  LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) override;
+
+  LedgerResult<Credits> balance(UserId user) override;
+  LedgerResult<Standing> standing(UserId user) override;
+  LedgerResult<Transaction> adjust(UserId user, Credits amount, std::string_view reference,
+                                   std::string_view note, WallTime at) override;
+  LedgerResult<PlacedOrder> create_order(const Order& order) override;
+  LedgerResult<Order> settle_order(std::string_view reference, WallTime at) override;
+  LedgerResult<Order> find_order(std::string_view reference) override;
+
+  LedgerResult<std::vector<Transaction>> transactions(UserId user, std::optional<std::int64_t> before,
+                                                      int limit) override;
+  LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
+                                            WallTime now) override;
+  LedgerResult<AuditReport> audit() override;
+
+ private:
+  SqliteDatabase database_;
+};
+
+}  // namespace payg::billing

@@ -1,0 +1,243 @@
+#include "billing/ledger/sqlite_ledger.h"
+#include "billing/ledger/sqlite_rows.h"
+
+namespace payg::billing {
+
+using Kind = SqliteTransaction::Kind;
+
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct StoredSession {
+  std::string node;
+  std::int64_t number = 0;
+  Purchase last;
+  bool live = false;
+};
+
+std::optional<StoredSession> find_session(SqliteTransaction& transaction, UserId user, SessionId session) {
+  auto rows = transaction.select(
+      "SELECT node, charge_number, last_amount, last_grant, ended_at FROM metered_sessions"
+      " WHERE user_id = ? AND session_id = ?",
+      to_integer(user), to_integer(session));
+  if (!rows.next()) return std::nullopt;
+  return StoredSession{.node = rows.text(0),
+                       .number = rows.integer(1),
+                       .last = {rows.credits(2), rows.milliseconds(3)},
+                       .live = rows.is_null(4)};
+}
+
+/// The balance of a user who may buy; nullopt: unknown or disabled.
+std::optional<Credits> spendable(SqliteTransaction& transaction, UserId user) {
+  auto rows = transaction.select(
+      "SELECT c.balance FROM users u JOIN user_credits c ON c.user_id = u.user_id"
+      " WHERE u.user_id = ? AND u.state = 'active'",
+      to_integer(user));
+  return rows.next() ? std::optional(rows.credits(0)) : std::nullopt;
+}
+
+void start_session(SqliteTransaction& transaction, std::string_view node, const ChargeRequest& request,
+                   const Purchase& bought) {
+  const std::int64_t amount = bought.amount.units(), grant = bought.grant.count(), from = to_ms(request.from);
+  transaction.execute(
+      "INSERT INTO metered_sessions (user_id, session_id, node, label, exit, charge_number, last_amount, "
+      "last_grant,"
+      " charged, posted, granted, granted_posted, started_at, paid_until, last_posted_at)"
+      " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
+      to_integer(request.user), to_integer(request.session), node, std::string_view(request.label),
+      std::string_view(request.exit), amount, grant, amount, grant, from, from + grant, from);
+}
+
+void continue_session(SqliteTransaction& transaction, const ChargeRequest& request, const Purchase& bought) {
+  const std::int64_t amount = bought.amount.units(), grant = bought.grant.count();
+  transaction.execute(
+      "UPDATE metered_sessions SET charge_number = ?, last_amount = ?, last_grant = ?, charged = charged + ?,"
+      " granted = granted + ?, paid_until = ? WHERE user_id = ? AND session_id = ?",
+      std::int64_t{request.number}, amount, grant, amount, grant, to_ms(request.from) + grant,
+      to_integer(request.user), to_integer(request.session));
+}
+
+ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, const ChargeRequest& request) {
+  const auto balance = spendable(transaction, request.user);
+  if (!balance) return {};
+  const auto stored = find_session(transaction, request.user, request.session);
+  const ChargeResult fenced{.outcome = ChargeResult::Outcome::fenced, .amount = {}, .balance = *balance};
+  if (stored && (!stored->live || stored->node != node)) return fenced;
+  const std::int64_t last_number = stored ? stored->number : 0;
+  if (stored && request.number == last_number) {
+    return {outcome_of(stored->last.grant), stored->last.amount, stored->last.grant, *balance};
+  }
+  if (request.number != last_number + 1) return fenced;
+
+  const Purchase bought = purchase(*balance, request.price, request.increment, request.rate);
+  const auto rest = Credits::from_units(balance->units() - bought.amount.units());
+  // Nothing was there to take: it leaves no trace, and the same charge may be asked again after a top-up.
+  if (bought.amount == Credits()) return {ChargeResult::Outcome::exhausted, {}, Milliseconds(0), rest};
+  if (stored) {
+    continue_session(transaction, request, bought);
+  } else {
+    start_session(transaction, node, request, bought);
+  }
+  transaction.execute("UPDATE user_credits SET balance = ?, updated_at = ? WHERE user_id = ?", rest.units(),
+                      to_ms(request.from), to_integer(request.user));
+  return {outcome_of(bought.grant), bought.amount, bought.grant, rest};
+}
+
+struct Unposted {
+  UserId user;
+  SessionId session;
+  std::int64_t number = 0;
+  Credits amount;
+  Milliseconds time{0};
+};
+
+/// Reads rows of (user_id, session_id, charge_number, charged - posted, granted - granted_posted).
+#define PAYG_UNPOSTED                                                                           \
+  "SELECT user_id, session_id, charge_number, charged - posted, granted - granted_posted FROM " \
+  "metered_sessions "
+Unposted read_unposted(const SqliteTransaction::Rows& row) {
+  return {to_user_id(row.integer(0)), to_session_id(row.integer(1)), row.integer(2), row.credits(3),
+          row.milliseconds(4)};
+}
+
+void post(SqliteTransaction& transaction, const Unposted& due, WallTime at) {
+  if (due.amount > Credits()) {
+    const std::string reference = "session-" + to_string(due.session) + "-" + std::to_string(due.number);
+    sqlite::append(transaction, {.user = due.user,
+                                 .type = TransactionType::usage,
+                                 .amount = Credits::from_units(-due.amount.units()),
+                                 .reference = reference,
+                                 .time = due.time,
+                                 .at = at});
+  }
+  transaction.execute(
+      "UPDATE metered_sessions SET posted = charged, granted_posted = granted, last_posted_at = ?"
+      " WHERE user_id = ? AND session_id = ?",
+      to_ms(at), to_integer(due.user), to_integer(due.session));
+}
+
+void end(SqliteTransaction& transaction, const Unposted& due, EndReason why, WallTime at) {
+  post(transaction, due, at);
+  transaction.execute(
+      "UPDATE metered_sessions SET ended_at = ?, why = ? WHERE user_id = ? AND session_id = ?", to_ms(at),
+      name_of(why), to_integer(due.user), to_integer(due.session));
+}
+
+}  // namespace
+
+LedgerResult<Settled> SqliteLedger::start_node(std::string_view node, WallTime at) {
+  Settled settled;
+  for (;;) {
+    SqliteTransaction transaction(database_, Kind::write);
+    transaction.execute(
+        "INSERT INTO nodes (node, started_at) VALUES (?, ?)"
+        " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
+        node, to_ms(at));
+    std::vector<Unposted> left_over;
+    {
+      auto rows = transaction.select(PAYG_UNPOSTED "WHERE node = ? AND ended_at IS NULL LIMIT ?", node,
+                                     std::int64_t{posting_portion});
+      while (rows.next()) left_over.push_back(read_unposted(rows));
+    }
+    std::int64_t posted = 0;
+    for (const Unposted& session : left_over) {
+      end(transaction, session, EndReason::node_lost, at);
+      posted += session.amount.units();
+    }
+    if (auto done = transaction.commit(); !done) return done.error();
+    settled.sessions += static_cast<std::int64_t>(left_over.size());
+    settled.posted = Credits::from_units(settled.posted.units() + posted);
+    if (left_over.empty()) return settled;
+  }
+}
+
+LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(std::string_view node,
+                                                             std::span<const ChargeRequest> requests) {
+  for (const ChargeRequest& request : requests) {
+    if (auto refusal = check_charge(request)) return *refusal;
+  }
+  SqliteTransaction transaction(database_, Kind::write);
+  std::vector<ChargeResult> results;
+  results.reserve(requests.size());
+  for (const ChargeRequest& request : requests) results.push_back(charge_one(transaction, node, request));
+  if (auto done = transaction.commit(); !done) return done.error();
+  return results;
+}
+
+LedgerResult<Done> SqliteLedger::end_sessions(std::span<const EndRequest> requests) {
+  SqliteTransaction transaction(database_, Kind::write);
+  for (const EndRequest& request : requests) {
+    std::optional<Unposted> due;
+    {
+      auto rows =
+          transaction.select(PAYG_UNPOSTED "WHERE user_id = ? AND session_id = ? AND ended_at IS NULL",
+                             to_integer(request.user), to_integer(request.session));
+      if (rows.next()) due = read_unposted(rows);
+    }
+    if (due) end(transaction, *due, request.why, request.at);
+  }
+  return transaction.commit();
+}
+
+LedgerResult<Done> SqliteLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
+  for (;;) {
+    SqliteTransaction transaction(database_, Kind::write);
+    std::vector<Unposted> due;
+    {
+      auto rows = transaction.select(
+          PAYG_UNPOSTED
+          "WHERE node = ? AND ended_at IS NULL AND last_posted_at <= ? AND charged > posted LIMIT ?",
+          node, to_ms(older_than), std::int64_t{posting_portion});
+      while (rows.next()) due.push_back(read_unposted(rows));
+    }
+    for (const Unposted& session : due) post(transaction, session, at);
+    if (auto done = transaction.commit(); !done) return done.error();
+    if (due.empty()) return Done{};
+  }
+}
+
+LedgerResult<std::vector<SessionRow>> SqliteLedger::live_sessions(std::optional<UserId> user) {
+  SqliteTransaction transaction(database_, Kind::read);
+  const auto wanted = user ? std::optional(to_integer(*user)) : std::nullopt;
+  std::vector<SessionRow> sessions;
+  {
+    auto rows = transaction.select(
+        "SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until,"
+        "       s.charge_number, s.charged, s.granted"
+        " FROM metered_sessions s JOIN users u ON u.user_id = s.user_id"
+        " WHERE s.ended_at IS NULL AND (?1 IS NULL OR s.user_id = ?1) ORDER BY s.started_at, s.session_id",
+        wanted);
+    while (rows.next()) {
+      sessions.push_back({.user = to_user_id(rows.integer(0)),
+                          .user_name = rows.text(1),
+                          .id = to_session_id(rows.integer(2)),
+                          .node = rows.text(3),
+                          .label = rows.text(4),
+                          .exit = rows.text(5),
+                          .started_at = from_ms(rows.integer(6)),
+                          .paid_until = from_ms(rows.integer(7)),
+                          .charges = static_cast<std::uint32_t>(rows.integer(8)),
+                          .charged = rows.credits(9),
+                          .granted = rows.milliseconds(10)});
+    }
+  }
+  if (auto done = transaction.commit(); !done) return done.error();
+  return sessions;
+}
+
+LedgerResult<std::vector<SessionId>> SqliteLedger::ended_since(std::string_view node, WallTime since) {
+  SqliteTransaction transaction(database_, Kind::read);
+  std::vector<SessionId> ended;
+  {
+    auto rows = transaction.select(
+        "SELECT session_id FROM metered_sessions WHERE node = ? AND ended_at IS NOT NULL AND ended_at >= ?"
+        " ORDER BY ended_at, session_id",
+        node, to_ms(since));
+    while (rows.next()) ended.push_back(to_session_id(rows.integer(0)));
+  }
+  if (auto done = transaction.commit(); !done) return done.error();
+  return ended;
+}
+
+}  // namespace payg::billing

@@ -1,0 +1,287 @@
+#include "billing/admin/admin_server.h"
+
+#include <event2/listener.h>
+#include <pthread.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "billing/admin/access.h"
+#include "billing/admin/exchange.h"
+#include "billing/admin/problem.h"
+#include "billing/admin/routes.h"
+#include "billing/payments/secrets.h"
+#include "billing/payments/simulated_provider.h"
+#include "plugin/base/event.h"
+
+namespace payg::billing {
+namespace {
+
+/// One request that waits for the ledger thread.
+using RequestId = Id<struct AdminRequestTag>;
+
+/// Keeps calls on the ledger thread from touching a server that has stopped: they run inside, or not at all.
+class Gate {
+ public:
+  template <class Function>
+  void pass(Function function) {
+    const std::shared_lock lock(mutex_);
+    if (state_ == State::open) function();
+  }
+  /// Waits for those who are inside.
+  void close() {
+    const std::unique_lock lock(mutex_);
+    state_ = State::closed;
+  }
+
+ private:
+  enum class State { open, closed };
+  std::shared_mutex mutex_;
+  State state_ = State::open;  // guarded by mutex_
+};
+
+Settings settings_of(const config::BillingConfig& config) {
+  Settings settings;
+  if (!config.admin.operator_token.empty()) settings.operator_token = hash_token(config.admin.operator_token);
+  settings.anonymous_user = config.admin.anonymous_user;
+  if (const auto address = SocketAddress::parse(config.admin.address)) settings.own_address = address->ip();
+  if (config.simulated_payments) settings.providers.push_back(std::make_shared<SimulatedProvider>());
+  return settings;
+}
+
+// Signals are the main thread's; and a client that has gone is an error of write(2), not a SIGPIPE.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+constexpr std::string_view no_route = "none";
+constexpr std::chrono::milliseconds accept_pause{200};
+
+}  // namespace
+
+class AdminServer::Impl {
+ public:
+  explicit Impl(AdminDependencies dependencies)
+      : metering_(dependencies.metering),
+        host_(dependencies.host),
+        ledger_(dependencies.ledger),
+        address_(dependencies.config.admin.address),
+        settings_(std::make_shared<Settings>(settings_of(dependencies.config))) {}
+
+  Result<SocketAddress, std::string> start();
+  void reload(const config::BillingConfig& config);
+  void stop();
+
+ private:
+  /// A request that the ledger thread works on. evhttp keeps it until it is answered, also when its client
+  /// has gone.
+  struct Pending {
+    evhttp_request* request;
+    std::string_view route;
+  };
+
+  /// What the ledger thread needs to answer one request.
+  struct Work {
+    Request asked;
+    Destination destination;
+    std::shared_ptr<const Settings> settings;
+  };
+
+  static void on_request(evhttp_request* request, void* self) noexcept {
+    static_cast<Impl*>(self)->answer(request);
+  }
+  static void on_accept_error(evconnlistener* listener, void* self) noexcept {
+    static_cast<Impl*>(self)->pause_accepting(listener);
+  }
+  static void on_resume(evutil_socket_t, short, void* self) noexcept {
+    static_cast<Impl*>(self)->resume_accepting();
+  }
+
+  std::optional<SocketAddress> bind(const SocketAddress& wanted);
+  void run();
+  void answer(evhttp_request* request);
+  void post(evhttp_request* request, Work work);
+  Reply perform(const Work& work, Ledger& ledger);
+  void finish(RequestId id, const Reply& reply);
+  void send(evhttp_request* request, std::string_view route, const Reply& reply);
+  void pause_accepting(evconnlistener* listener);
+  void resume_accepting();
+  void drop_pending();
+  std::shared_ptr<const Settings> settings() const;
+
+  Metering& metering_;
+  plugin::Host& host_;
+  LedgerThread& ledger_;
+  const std::string address_;
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Settings> settings_;  // guarded by mutex_
+
+  EventLoop loop_;
+  std::thread thread_;
+
+  // From here on: the loop's thread, or any while it does not run.
+  EvhttpHandle http_;
+  evconnlistener* listener_ = nullptr;  // evhttp's
+  Event resume_;
+  std::unordered_map<RequestId, Pending> pending_;
+  RequestCounts counts_;
+  std::uint64_t last_id_ = 0;
+};
+
+std::optional<SocketAddress> AdminServer::Impl::bind(const SocketAddress& wanted) {
+  http_ = make_evhttp(loop_.base());
+  if (!http_) return std::nullopt;
+  evhttp_set_gencb(http_.get(), on_request, this);
+  evhttp_bound_socket* bound =
+      evhttp_bind_socket_with_handle(http_.get(), wanted.ip().to_string().c_str(), wanted.port());
+  if (!bound) return std::nullopt;
+  listener_ = evhttp_bound_socket_get_listener(bound);
+  evconnlistener_set_error_cb(listener_, on_accept_error);
+  resume_.assign(loop_.base(), -1, 0, on_resume, this);
+  return local_address(evhttp_bound_socket_get_fd(bound));
+}
+
+Result<SocketAddress, std::string> AdminServer::Impl::start() {
+  const auto wanted = SocketAddress::parse(address_);
+  if (!wanted) return "admin address " + address_ + " is not an IP address and a port";
+  const auto bound = bind(*wanted);
+  if (!bound) return "cannot listen on " + address_ + " for the admin port: " + std::strerror(errno);
+  sockaddr_storage storage{};
+  bound->to(storage);
+  host_.protect_address(reinterpret_cast<const sockaddr*>(&storage));
+  thread_ = std::thread([this] { run(); });
+  host_.log(plugin::LogLevel::info, "admin", "admin listening on " + bound->to_string());
+  return *bound;
+}
+
+void AdminServer::Impl::run() {
+  pthread_setname_np(pthread_self(), "payg-admin");
+  block_signals();
+  loop_.run();
+}
+
+void AdminServer::Impl::reload(const config::BillingConfig& config) {
+  auto fresh = settings_of(config);
+  if (config.admin.address != address_)
+    host_.log(plugin::LogLevel::warning, "admin", "the address changes with the next start, not now");
+  const std::lock_guard lock(mutex_);
+  settings_ = std::make_shared<const Settings>(std::move(fresh));
+}
+
+std::shared_ptr<const Settings> AdminServer::Impl::settings() const {
+  const std::lock_guard lock(mutex_);
+  return settings_;
+}
+
+void AdminServer::Impl::stop() {
+  gate_->close();
+  loop_.stop();
+  if (thread_.joinable()) thread_.join();
+  drop_pending();
+  resume_.reset();
+  http_.reset();
+}
+
+// A request whose connection is still there is freed with it, by evhttp.
+void AdminServer::Impl::drop_pending() {
+  for (const auto& [id, pending] : pending_)
+    if (!evhttp_request_get_connection(pending.request)) evhttp_request_free(pending.request);
+  pending_.clear();
+}
+
+void AdminServer::Impl::answer(evhttp_request* request) {
+  auto asked = read_request(request);
+  if (!asked)
+    return send(request, no_route, problem(Problem::malformed_request, "The target cannot be read."));
+  if (asked->body.size() > max_body_bytes)
+    return send(request, no_route, problem(Problem::too_large, "A body has at most 64 KiB."));
+  auto in_force = settings();
+  if (const auto refused = refuse_foreign_page(*asked, *in_force)) return send(request, no_route, *refused);
+  auto destination = find_route(*asked);
+  if (!destination.ok()) return send(request, no_route, destination.error());
+
+  const Route& route = *destination->route;
+  if (const auto* at_once = std::get_if<Route::AtOnce>(&route.answer)) {
+    const LocalCall call{.metering = metering_, .host = host_, .requests = counts_};
+    return send(request, route.pattern, (*at_once)(call));
+  }
+  post(request, {std::move(*asked), std::move(*destination), std::move(in_force)});
+}
+
+void AdminServer::Impl::post(evhttp_request* request, Work work) {
+  const RequestId id{++last_id_};
+  const std::string_view pattern = work.destination.route->pattern;
+  auto shared = std::make_shared<const Work>(std::move(work));
+  const bool accepted = ledger_.post([this, gate = gate_, id, shared](Ledger& ledger) {
+    gate->pass([&] { loop_.post([this, id, reply = perform(*shared, ledger)] { finish(id, reply); }); });
+  });
+  if (!accepted) return send(request, pattern, problem(Problem::busy, "Ask again in a moment."));
+  pending_.emplace(id, Pending{.request = request, .route = pattern});
+}
+
+// On the ledger thread.
+Reply AdminServer::Impl::perform(const Work& work, Ledger& ledger) {
+  const Route& route = *work.destination.route;
+  auto caller = identify(work.asked, route.who, *work.settings, ledger);
+  if (!caller.ok()) return caller.error();
+  return std::get<Route::OnLedger>(route.answer)({.request = work.asked,
+                                                  .parameter = work.destination.parameter,
+                                                  .caller = std::move(*caller),
+                                                  .settings = *work.settings,
+                                                  .metering = metering_,
+                                                  .host = host_,
+                                                  .ledger = ledger});
+}
+
+void AdminServer::Impl::finish(RequestId id, const Reply& reply) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;
+  const Pending pending = found->second;
+  pending_.erase(found);
+  send(pending.request, pending.route, reply);
+}
+
+void AdminServer::Impl::send(evhttp_request* request, std::string_view route, const Reply& reply) {
+  ++counts_[AnsweredBy{.route = route, .status = reply.status}];
+  send_reply(request, reply);
+}
+
+// Out of file descriptors, most likely. Trying again at once would spin.
+void AdminServer::Impl::pause_accepting(evconnlistener* listener) {
+  evconnlistener_disable(listener);
+  if (!resume_.add_for(accept_pause)) evconnlistener_enable(listener);
+}
+
+void AdminServer::Impl::resume_accepting() {
+  evconnlistener_enable(listener_);
+}
+
+AdminServer::AdminServer(AdminDependencies dependencies)
+    : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
+
+AdminServer::~AdminServer() {
+  stop();
+}
+
+Result<SocketAddress, std::string> AdminServer::start() {
+  return impl_->start();
+}
+
+void AdminServer::reload(const config::BillingConfig& config) {
+  impl_->reload(config);
+}
+
+void AdminServer::stop() {
+  impl_->stop();
+}
+
+}  // namespace payg::billing

@@ -1,0 +1,129 @@
+#include "billing/admin/exchange.h"
+
+#include <event2/buffer.h>
+#include <event2/keyvalq_struct.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+namespace payg::billing {
+namespace {
+
+constexpr ev_ssize_t max_head_bytes = 16 * 1024;
+// libevent 2.1 answers a body above its own limit with a page of HTML that cannot be replaced. So its limit
+// stands well above ours: a body that is merely too large is read, dropped, and refused as a problem
+// document.
+constexpr ev_ssize_t max_evhttp_body_bytes = 16 * 1024 * 1024;
+// Between two reads or writes, and for an idle connection.
+constexpr timeval idle_limit{.tv_sec = 30, .tv_usec = 0};
+// Also those that evhttp has no name for, so that they get a 405 of ours instead of evhttp's HTML.
+constexpr ev_uint16_t all_methods = 0xffff;
+
+std::string_view name_of(evhttp_cmd_type method) {
+  switch (method) {
+    case EVHTTP_REQ_GET:
+      return "GET";
+    case EVHTTP_REQ_POST:
+      return "POST";
+    case EVHTTP_REQ_HEAD:
+      return "HEAD";
+    case EVHTTP_REQ_PUT:
+      return "PUT";
+    case EVHTTP_REQ_DELETE:
+      return "DELETE";
+    case EVHTTP_REQ_OPTIONS:
+      return "OPTIONS";
+    case EVHTTP_REQ_TRACE:
+      return "TRACE";
+    case EVHTTP_REQ_CONNECT:
+      return "CONNECT";
+    case EVHTTP_REQ_PATCH:
+      return "PATCH";
+  }
+  return "?";
+}
+
+std::string field(const evkeyvalq* headers, const char* name) {
+  const char* value = evhttp_find_header(headers, name);
+  return value ? value : "";
+}
+
+struct Free {
+  void operator()(char* text) const noexcept { std::free(text); }
+};
+
+// As a form writes it: '+' is a blank.
+std::string decoded(const std::string& text) {
+  std::size_t size = 0;
+  const std::unique_ptr<char, Free> out(evhttp_uridecode(text.c_str(), 1, &size));
+  return out ? std::string(out.get(), size) : std::string();
+}
+
+std::map<std::string, std::string> read_query(std::string_view query) {
+  std::map<std::string, std::string> out;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+    const auto equals = pair.find('=');
+    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+    if (!pair.empty())
+      out.try_emplace(decoded(std::string(pair.substr(0, equals))), decoded(std::string(value)));
+  }
+  return out;
+}
+
+std::string read_body(evhttp_request* request) {
+  evbuffer* input = evhttp_request_get_input_buffer(request);
+  // One byte above the limit tells that it was too long.
+  std::string body(std::min(evbuffer_get_length(input), max_body_bytes + 1), '\0');
+  const ev_ssize_t copied = evbuffer_copyout(input, body.data(), body.size());
+  body.resize(copied < 0 ? 0 : static_cast<std::size_t>(copied));
+  evbuffer_drain(input, evbuffer_get_length(input));
+  return body;
+}
+
+}  // namespace
+
+EvhttpHandle make_evhttp(event_base* base) {
+  EvhttpHandle http(evhttp_new(base));
+  if (!http) return http;
+  evhttp_set_max_headers_size(http.get(), max_head_bytes);
+  evhttp_set_max_body_size(http.get(), max_evhttp_body_bytes);
+  evhttp_set_timeout_tv(http.get(), &idle_limit);
+  evhttp_set_allowed_methods(http.get(), all_methods);
+  evhttp_set_default_content_type(http.get(), nullptr);
+  return http;
+}
+
+std::optional<Request> read_request(evhttp_request* request) {
+  const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
+  const char* path = uri ? evhttp_uri_get_path(uri) : nullptr;
+  if (!path) return std::nullopt;
+  const char* query = evhttp_uri_get_query(uri);
+  const evkeyvalq* headers = evhttp_request_get_input_headers(request);
+  return Request{.method = std::string(name_of(evhttp_request_get_command(request))),
+                 .path = path,
+                 .query = read_query(query ? query : ""),
+                 .body = read_body(request),
+                 .host = field(headers, "Host"),
+                 .origin = field(headers, "Origin"),
+                 .fetch_site = field(headers, "Sec-Fetch-Site"),
+                 .authorization = field(headers, "Authorization"),
+                 .accept = field(headers, "Accept"),
+                 .idempotency_key = field(headers, "Idempotency-Key")};
+}
+
+void send_reply(evhttp_request* request, const Reply& reply) {
+  evkeyvalq* headers = evhttp_request_get_output_headers(request);
+  if (!reply.content_type.empty()) evhttp_add_header(headers, "Content-Type", reply.content_type.c_str());
+  evhttp_add_header(headers, "Cache-Control", "no-store");
+  evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : reply.headers) evhttp_add_header(headers, name.c_str(), value.c_str());
+  evbuffer* output = evhttp_request_get_output_buffer(request);
+  evbuffer_add(output, reply.body.data(), reply.body.size());
+  evhttp_send_reply(request, reply.status, nullptr, nullptr);
+}
+
+}  // namespace payg::billing

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "billing/admin/http_message.h"
+#include "billing/ledger/ledger.h"
+
+namespace payg::billing {
+
+/// Everything that the admin port refuses. problem.cc has the one table of statuses, titles and the stable
+/// codes that clients tell them apart by.
+enum class Problem {
+  malformed_request,
+  invalid_json,
+  invalid_value,
+  not_a_package,
+  unknown_method,
+  no_payment_method,
+  idempotency_key_reused,
+  unauthorized,
+  forbidden,
+  user_disabled,
+  cross_origin,
+  host_not_allowed,
+  not_found,
+  method_not_allowed,
+  too_large,
+  user_exists,
+  insufficient_credits,
+  payment_refused,
+  payment_unavailable,
+  busy,
+  ledger_unavailable,
+  internal,
+};
+
+/// A problem document (RFC 9457). `detail` is one sentence for a person; never a secret.
+Reply problem(Problem what, std::string_view detail);
+
+/// What a ledger's refusal is to a client. `not_found` and `already_exists` are said in the words of users
+/// and orders by those who know what was asked for; here they are the general ones.
+Reply problem(const LedgerError& error);
+
+}  // namespace payg::billing

@@ -1,0 +1,81 @@
+#include <algorithm>
+
+#include "billing/admin/calls.h"
+#include "billing/admin/json_text.h"
+#include "billing/admin/problem.h"
+
+namespace payg::billing {
+namespace {
+
+Reply no_such_session() {
+  return problem(Problem::not_found, "There is no such live session.");
+}
+
+void describe(JsonWriter& json, const SessionRow& row, const std::optional<LiveSession>& live) {
+  json.begin_object()
+      .text("id", to_string(row.id))
+      .text("user", row.user_name)
+      .text("node", row.node)
+      .text("label", row.label)
+      .text("exit", row.exit)
+      .time("started_at", row.started_at)
+      .time("paid_until", row.paid_until)
+      .money("charged", row.charged)
+      .number("charged_units", row.charged.units())
+      .digits("minutes", minutes_text(row.granted));
+  // Another node's connections are not known here.
+  if (live) {
+    json.number("connections", live->connections)
+        .number("bytes_up", live->up_bytes)
+        .number("bytes_down", live->down_bytes);
+  } else {
+    json.null("connections").null("bytes_up").null("bytes_down");
+  }
+  json.end_object();
+}
+
+// Whose sessions the caller may see; nullopt: everybody's.
+LedgerResult<std::optional<UserId>> whose(const Call& call) {
+  if (call.caller.kind == Caller::Kind::user) return std::optional(call.caller.user.id);
+  const auto name = call.request.query.find("user");
+  if (name == call.request.query.end()) return std::optional<UserId>();
+  auto user = call.ledger.find_user(name->second);
+  if (!user.ok()) return user.error();
+  return std::optional(user->id);
+}
+
+}  // namespace
+
+Reply list_sessions(const Call& call) {
+  const auto user = whose(call);
+  if (!user.ok()) return problem(user.error());
+  const auto rows = call.ledger.live_sessions(*user);
+  if (!rows.ok()) return problem(rows.error());
+  JsonWriter json;
+  json.begin_object().begin_array("sessions");
+  for (const SessionRow& row : *rows) describe(json, row, call.metering.find(row.id));
+  json.end_array().end_object();
+  return {.body = std::move(json).take()};
+}
+
+Reply end_session(const Call& call) {
+  const auto id = parse_session_id(call.parameter);
+  if (!id) return no_such_session();
+  const auto user = whose(call);
+  if (!user.ok()) return problem(user.error());
+  const auto rows = call.ledger.live_sessions(*user);
+  if (!rows.ok()) return problem(rows.error());
+  const auto row = std::find_if(rows->begin(), rows->end(), [&](const SessionRow& r) { return r.id == *id; });
+  if (row == rows->end()) return no_such_session();
+
+  if (!call.metering.end(row->id, EndReason::requested)) {
+    // Another node's, which learns of it by asking the ledger once a second.
+    const EndRequest request{
+        .user = row->user, .session = row->id, .why = EndReason::requested, .at = call.now()};
+    const auto ended = call.ledger.end_sessions({&request, 1});
+    if (!ended.ok()) return problem(ended.error());
+  }
+  return {.status = 204, .content_type = {}, .headers = {}, .body = {}};
+}
+
+}  // namespace payg::billing

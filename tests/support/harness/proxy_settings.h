@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace payg::test {
+
+/// The operator's token in every configuration that ProxySettings writes.
+inline constexpr const char* operator_token = "operator-token-of-the-tests";
+
+/// The tables [billing] and [[plugin]] billing. At 3.6 credits an hour a second costs 0.001 credits, which is
+/// 3,600 units: amounts that a test can give exactly and read at a glance.
+struct BillingSettings {
+  std::string ledger{};  ///< empty: SQLite in the proxy's own folder
+  std::string node = "node-1";
+  std::string rate_per_hour = "3.6";
+  std::string increment = "1s";
+  std::string minimum_to_start = "0.001";
+  std::string resume_window = "10m";
+  std::string outage_grace = "5m";
+};
+
+/// What a test wants to have configured; everything else is the default, on free loopback ports.
+struct ProxySettings {
+  std::vector<std::string> listeners{"127.0.0.1:0"};
+  std::vector<std::string> protocols{"http", "socks5"};
+  std::vector<std::string> allow_targets{"127.0.0.0/8", "::1/128"};
+  std::vector<std::string> nameservers{};
+  unsigned workers = 2;
+  std::string drain_timeout = "100ms";
+  std::vector<std::string> proxy_lines{};  ///< more lines for [proxy], e.g. `idle_timeout = "1s"`
+  std::optional<BillingSettings> billing{};
+  std::string more{};  ///< more tables, as they stand
+
+  /// `folder`: where a SQLite ledger goes.
+  std::string toml(const std::string& folder) const;
+};
+
+}  // namespace payg::test

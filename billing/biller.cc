@@ -1,0 +1,246 @@
+#include "billing/biller.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace payg::billing {
+
+Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random)
+    : table_(table), settings_(settings), random_(std::move(random)) {
+  set_terms(terms);
+  set_outage_grace(settings.outage_grace);
+}
+
+Biller::~Biller() = default;
+
+void Biller::set_terms(const Terms& terms) {
+  if (terms_.empty() || terms_.back() != terms) terms_.push_back(terms);
+}
+
+void Biller::set_outage_grace(std::chrono::milliseconds outage_grace) {
+  settings_.outage_grace = std::max(outage_grace, BillerSettings::least_outage_grace);
+}
+
+// ---- one session
+
+/// The one place where a meter moves; everything that follows from the move is done here.
+template <class Transition>
+void Biller::change(Session& session, const Moment& moment, Transition transition) {
+  Meter& meter = *session.meter;
+  const bool was_live = meter.is_live();
+  const std::uint32_t owed = meter.owed();
+  const MonotonicTime deadline = meter.deadline();
+  transition(meter);
+
+  counters_.charges_owed += meter.owed();
+  counters_.charges_owed -= owed;
+  if (owed == 0 && meter.owed() > 0) due_.push_back(session.handle);
+  if (meter.is_live()) {
+    if (meter.deadline() != deadline) table_.watch(session, meter.deadline());
+    return schedule(session);
+  }
+  if (was_live) stop_relaying(session);
+  if (meter.state() == Meter::State::ended) conclude(session, moment);
+}
+
+void Biller::start(plugin::SessionHandle handle, MonotonicTime at) {
+  Session* session = table_.find(handle);
+  if (session && !session->meter) begin_metering(*session, at);
+}
+
+void Biller::begin_metering(Session& session, MonotonicTime at) {
+  session.meter.emplace(at, terms_.back());
+  table_.meter(session, random_(), session.meter->deadline());
+  due_.push_back(session.handle);
+  ++counters_.sessions_started;
+  ++counters_.sessions_live;
+  ++counters_.charges_owed;
+  schedule(session);
+}
+
+void Biller::schedule(Session& session) {
+  const MonotonicTime next =
+      std::min(session.meter->deadline(), session.meter->outage_limit(settings_.outage_grace));
+  if (next == session.queued_for) return;
+  session.queued_for = next;
+  deadlines_.push({next, session.handle});
+}
+
+void Biller::stop_relaying(Session& session) {
+  --counters_.sessions_live;
+  session.queued_for = MonotonicTime::max();
+  const bool leaves_nothing = session.meter->state() == Meter::State::ended;
+  if (leaves_nothing && session.meter->why() == EndReason::idle)
+    return;  // its stay may go on: see conclude()
+  table_.close(session);
+  cuts_.push_back({session.handle, session.meter->why()});
+}
+
+void Biller::conclude(Session& session, const Moment& moment) {
+  const EndReason why = session.meter->why();
+  const MonotonicTime at = why == EndReason::idle ? session.meter->deadline() : moment.now;
+  ends_.push_back({.user = session.user, .session = session.id, .why = why, .at = moment.wall_at(at)});
+  table_.end_is_under_way(session.user);
+  ++counters_.sessions_ended;
+  session.meter.reset();
+
+  const bool was_closed = !table_.is_live(session.id);
+  if (was_closed) return table_.release(session);
+  const auto after = table_.end_idle(session);
+  if (after.next == SessionTable::AfterIdle::Next::came_back) begin_metering(session, after.came_back_at);
+}
+
+// ---- what happened
+
+void Biller::end(SessionId id, EndReason why, const Moment& moment) {
+  Session* session = table_.find_metered(id);
+  if (session) change(*session, moment, [why](Meter& meter) { meter.cut(why); });
+}
+
+void Biller::end_user(UserId user, EndReason why, const Moment& moment) {
+  for (Session* session : table_.metered_sessions(user))
+    change(*session, moment, [why](Meter& meter) { meter.cut(why); });
+}
+
+void Biller::end_all(EndReason why, const Moment& moment) {
+  for (Session* session : table_.metered_sessions(std::nullopt))
+    change(*session, moment, [why](Meter& meter) { meter.cut(why); });
+}
+
+void Biller::advance(const Moment& moment) {
+  while (!deadlines_.empty() && deadlines_.top().at <= moment.now) {
+    const Deadline due = deadlines_.top();
+    deadlines_.pop();
+    Session* session = table_.find(due.session);
+    const bool counts = session && session->meter && session->queued_for == due.at;
+    if (!counts) continue;
+    session->queued_for = MonotonicTime::max();
+    catch_up(*session, moment);
+  }
+}
+
+/// One step; change() queues the next one, which advance() takes at once when it is due as well.
+void Biller::catch_up(Session& session, const Moment& moment) {
+  const MonotonicTime limit = session.meter->outage_limit(settings_.outage_grace);
+  if (limit <= moment.now && limit <= session.meter->deadline()) {
+    return change(session, moment, [](Meter& meter) { meter.cut(EndReason::unavailable); });
+  }
+  if (session.meter->deadline() > moment.now) return schedule(session);
+  const AtDeadline who = table_.at_watched(session);
+  change(session, moment, [&](Meter& meter) { meter.reach_deadline(who, terms_.back()); });
+}
+
+// ---- the ledger
+
+std::optional<LedgerBatch> Biller::take_batch(const Moment& moment) {
+  if (batch_is_under_way_ || moment.now < not_before_) return std::nullopt;
+  if (due_.empty() && ends_.empty()) return std::nullopt;
+  LedgerBatch batch;
+  for (; !due_.empty() && charges_under_way_.size() < settings_.max_batch; due_.pop_front()) {
+    Session* session = table_.find(due_.front());
+    if (!session || !session->meter || session->meter->owed() == 0) continue;
+    charges_under_way_.push_back(session->handle);
+    batch.charges.push_back(request_for(*session, moment));
+  }
+  for (; !ends_.empty() && ends_under_way_.size() < settings_.max_batch; ends_.pop_front())
+    ends_under_way_.push_back(ends_.front());
+  batch.ends = ends_under_way_;
+  batch_is_under_way_ = true;
+  ++counters_.charge_batches;
+  return batch;
+}
+
+ChargeRequest Biller::request_for(Session& session, const Moment& moment) const {
+  const Meter& meter = *session.meter;
+  ChargeRequest request{.user = session.user,
+                        .session = session.id,
+                        .number = meter.next_number(),
+                        .price = meter.terms().price,
+                        .increment = meter.terms().increment,
+                        .rate = meter.terms().rate,
+                        .from = moment.wall_at(meter.next_begin()),
+                        .label = {},
+                        .exit = {}};
+  if (request.number == 1) {
+    request.label = session.label;
+    request.exit = table_.exit_of(session);
+  }
+  return request;
+}
+
+void Biller::on_answer(const LedgerBatchAnswer& answer, const Moment& moment) {
+  batch_is_under_way_ = false;
+  on_charges(answer.charges, moment);
+  on_ends(answer.ends, moment);
+  advance(moment);
+}
+
+void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment) {
+  const std::vector<plugin::SessionHandle> asked = std::exchange(charges_under_way_, {});
+  if (!answer.ok() || answer->size() != asked.size()) {
+    due_.insert(due_.begin(), asked.begin(), asked.end());
+    if (!asked.empty()) ask_again(moment);
+    return;
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Session* session = table_.find(asked[i]);
+    if (session && session->meter) apply(*session, (*answer)[i], moment);
+  }
+}
+
+void Biller::apply(Session& session, const ChargeResult& result, const Moment& moment) {
+  const plugin::SessionHandle handle = session.handle;
+  switch (result.outcome) {
+    case ChargeResult::Outcome::granted:
+      ++counters_.charges;
+      counters_.charged_units += static_cast<std::uint64_t>(result.amount.units());
+      note_latency(moment.now - session.meter->next_begin());
+      change(session, moment, [&](Meter& meter) { meter.granted(result.grant); });
+      break;
+    case ChargeResult::Outcome::exhausted:
+      counters_.charged_units += static_cast<std::uint64_t>(result.amount.units());
+      change(session, moment, [](Meter& meter) { meter.exhausted(); });
+      break;
+    case ChargeResult::Outcome::fenced:
+      change(session, moment, [](Meter& meter) { meter.fenced(); });
+      break;
+  }
+  Session* left = table_.find(handle);  // it may have ended and be gone
+  if (left && left->meter && left->meter->owed() > 0) due_.push_back(handle);
+}
+
+void Biller::on_ends(const LedgerResult<Done>& answer, const Moment& moment) {
+  const std::vector<EndRequest> asked = std::exchange(ends_under_way_, {});
+  if (!answer.ok()) {
+    ends_.insert(ends_.begin(), asked.begin(), asked.end());
+    if (!asked.empty()) ask_again(moment);
+    return;
+  }
+  for (const EndRequest& end : asked) table_.end_is_known(end.user);
+}
+
+void Biller::ask_again(const Moment& moment) {
+  not_before_ = moment.now + settings_.retry_after;
+}
+
+// ---- what to do
+
+MonotonicTime Biller::next_deadline() const {
+  const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
+  const bool has_more_to_ask = !batch_is_under_way_ && (!due_.empty() || !ends_.empty());
+  return has_more_to_ask ? std::min(deadline, not_before_) : deadline;
+}
+
+bool Biller::is_settled() const {
+  return counters_.sessions_started == counters_.sessions_ended && ends_.empty() && ends_under_way_.empty();
+}
+
+void Biller::note_latency(std::chrono::nanoseconds latency) {
+  LatencyHistogram& histogram = counters_.charge_latency;
+  const double seconds = std::chrono::duration<double>(latency).count();
+  const auto bound = std::lower_bound(histogram.bounds_s.begin(), histogram.bounds_s.end(), seconds);
+  ++histogram.counts[static_cast<std::size_t>(std::distance(histogram.bounds_s.begin(), bound))];
+  histogram.sum_s += seconds;
+}
+
+}  // namespace payg::billing

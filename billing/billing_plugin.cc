@@ -1,0 +1,293 @@
+#include "billing/billing_plugin.h"
+
+#include <openssl/rand.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "billing/admin/admin_server.h"
+#include "billing/billing_thread.h"
+#include "billing/denials.h"
+#include "billing/node_keeper.h"
+#include "billing/reception.h"
+
+namespace payg::billing {
+namespace {
+
+using namespace std::chrono_literals;
+using plugin::ConfigurationErrors;
+using plugin::ConfigurationSource;
+using plugin::LogLevel;
+
+// A record takes some 200 bytes: as many users as a large node serves within a day.
+constexpr std::size_t max_remembered_users = 100'000;
+// Calls that wait for reports; more are answered with 503.
+constexpr std::size_t max_admin_tasks = 256;
+// Longer than a database that fails over to its standby within its own limits, shorter than a supervisor's
+// patience.
+constexpr auto first_attempt_limit = 15s;
+constexpr auto drain_limit = 15s;
+
+Terms terms_of(const config::PricingConfig& pricing) {
+  return {.price = pricing.increment_price, .increment = pricing.increment, .rate = pricing.rate};
+}
+
+StartTerms start_terms_of(const config::PricingConfig& pricing) {
+  return {.minimum_to_start = pricing.minimum_to_start, .resume_window = pricing.resume_window};
+}
+
+std::uint64_t random_bits() {
+  std::uint64_t bits = 0;
+  // Fails only when the kernel gives no entropy at all; ids that repeat would charge one session for another.
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&bits), sizeof bits) != 1) std::abort();
+  return bits;
+}
+
+Result<config::BillingConfig, ConfigurationErrors> read(const ConfigurationSource& source) {
+  return config::read_billing_config(source.path, source.text, source.table);
+}
+
+std::string complaint(const ConfigurationSource& source, std::string_view key, const std::string& what) {
+  return source.path + ": " + source.table + "." + std::string(key) + ": " + what;
+}
+
+/// What SIGHUP cannot change.
+ConfigurationErrors compare(const ConfigurationSource& source, const config::BillingConfig& now,
+                            const config::BillingConfig& next) {
+  const std::string advice = "cannot change while the program runs; restart it";
+  ConfigurationErrors errors;
+  if (now.ledger != next.ledger) errors.push_back(complaint(source, "ledger", advice));
+  if (now.node != next.node) errors.push_back(complaint(source, "node", advice));
+  if (now.admin.address != next.admin.address) errors.push_back(complaint(source, "admin.address", advice));
+  if (now.demo != next.demo) errors.push_back(complaint(source, "demo", advice));
+  return errors;
+}
+
+}  // namespace
+
+/// Everything that runs, in the order in which the parts need each other.
+struct BillingPlugin::Node {
+  Node(BillingPlugin& plugin, const config::BillingConfig& configuration, const LedgerFactory& factory)
+      : config(configuration),
+        health(plugin.host_),
+        users(max_remembered_users),
+        table(configuration.max_sessions),
+        biller(table, terms_of(configuration.pricing),
+               BillerSettings{.outage_grace = configuration.outage_grace}, random_bits),
+        reader(factory, health),
+        reception({plugin.host_.clock(), table, users, reader, health}),
+        billing(biller, plugin.host_.clock(), health, factory, configuration.node,
+                [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }),
+        admin_ledger("payg-admin-db", factory, max_admin_tasks),
+        keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
+               {.on_ready = [this] { reception.open(); },
+                .on_user_changed = [&plugin](const User& user) { plugin.on_user_read(user); },
+                .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); }}),
+        admin({plugin, plugin.host_, admin_ledger, configuration}) {}
+
+  ~Node() { stop(); }
+
+  /// In the reverse order, but for what is still called by what: nothing here is used by a thread any more.
+  void stop() {
+    admin.stop();
+    admin_ledger.stop();
+    keeper.stop();
+    reader.stop();
+    billing.stop();
+  }
+
+  config::BillingConfig config;
+  LedgerHealth health;
+  UserCache users;
+  SessionTable table;
+  Biller biller;
+  StandingReader reader;
+  Reception reception;
+  BillingThread billing;
+  LedgerThread admin_ledger;
+  NodeKeeper keeper;
+  AdminServer admin;
+};
+
+BillingPlugin::BillingPlugin(plugin::Host& host) : host_(host) {}
+
+BillingPlugin::~BillingPlugin() = default;
+
+// ---- life
+
+ConfigurationErrors BillingPlugin::check(const ConfigurationSource& source) {
+  const auto config = read(source);
+  if (!config) return config.error();
+  const auto factory = open_ledger(config->ledger);
+  if (!factory) return {complaint(source, "ledger", factory.error())};
+  return {};
+}
+
+ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
+  const auto config = read(source);
+  if (!config) return config.error();
+  const auto factory = open_ledger(config->ledger);
+  if (!factory) return {complaint(source, "ledger", factory.error())};
+
+  pricing_ = std::make_shared<const config::PricingConfig>(config->pricing);
+  node_ = std::make_unique<Node>(*this, *config, *factory);
+  node_->reception.set_terms(start_terms_of(config->pricing));
+  node_->keeper.start();
+  if (const auto failure = wait_for_ledger(); !failure.empty()) return {complaint(source, "ledger", failure)};
+  if (const auto failure = start_admin(); !failure.empty())
+    return {complaint(source, "admin.address", failure)};
+  return {};
+}
+
+std::string BillingPlugin::wait_for_ledger() {
+  switch (node_->keeper.wait(first_attempt_limit)) {
+    case NodeKeeper::Progress::failed:
+      return node_->keeper.failure();
+    case NodeKeeper::Progress::trying:
+      host_.log(LogLevel::error, "billing", "the ledger is away: no session can start until it answers");
+      break;
+    case NodeKeeper::Progress::ready:
+      break;
+  }
+  return {};
+}
+
+std::string BillingPlugin::start_admin() {
+  const auto address = node_->admin.start();
+  if (!address) return address.error();
+  node_->reception.set_shop_url("http://" + address->to_string() + "/dashboard/credits");
+  sockaddr_storage storage;
+  address->to(storage);
+  host_.protect_address(reinterpret_cast<const sockaddr*>(&storage));
+  return {};
+}
+
+ConfigurationErrors BillingPlugin::reload(const ConfigurationSource& source) {
+  const auto config = read(source);
+  if (!config) return config.error();
+  if (auto errors = compare(source, node_->config, *config); !errors.empty()) return errors;
+  apply(*config);
+  return {};
+}
+
+void BillingPlugin::apply(const config::BillingConfig& config) {
+  node_->config = config;
+  node_->reception.set_terms(start_terms_of(config.pricing));
+  node_->table.set_max_sessions(config.max_sessions);
+  node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace](Biller& biller, auto&) {
+    biller.set_terms(terms);
+    biller.set_outage_grace(grace);
+  });
+  {
+    const std::lock_guard lock(mutex_);
+    pricing_ = std::make_shared<const config::PricingConfig>(config.pricing);
+  }
+  node_->admin.reload(config);
+}
+
+void BillingPlugin::interrupt() noexcept {
+  node_->reception.close();
+}
+
+void BillingPlugin::stop() noexcept {
+  if (!node_) return;
+  node_->admin.stop();
+  const std::uint64_t left = node_->billing.drain(drain_limit);
+  if (left > 0) {
+    host_.log(LogLevel::error, "billing",
+              std::to_string(left) +
+                  " sessions could not be settled, since the ledger is away; the next start of node " +
+                  node_->config.node + " does it");
+  }
+  node_->stop();
+}
+
+// ---- the proxy's calls
+
+void BillingPlugin::authenticate(const plugin::AuthenticationRequest& request,
+                                 plugin::AuthenticationAnswer answer) noexcept {
+  node_->reception.authenticate(request, std::move(answer));
+}
+
+void BillingPlugin::admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer) noexcept {
+  node_->reception.admit(request, std::move(answer));
+}
+
+void BillingPlugin::on_established(const plugin::Attachment& attachment) noexcept {
+  const MonotonicTime at = host_.clock().now();
+  switch (node_->table.opened(attachment.session, attachment.exit, at)) {
+    case SessionTable::Opened::first:
+      node_->billing.post(
+          [session = attachment.session, at](Biller& biller, auto&) { biller.start(session, at); });
+      break;
+    case SessionTable::Opened::too_late:
+      // Admitted before the session was cut, by an answer that was still on its way when the cut was told.
+      host_.end_session(attachment.session, denials::for_end(EndReason::requested, {}));
+      break;
+    case SessionTable::Opened::another:
+      break;
+  }
+}
+
+void BillingPlugin::on_closed(const plugin::Attachment& attachment) noexcept {
+  const bool was_established = !attachment.exit.empty();
+  if (was_established) {
+    node_->table.closed(attachment.session, host_.clock().now());
+  } else {
+    node_->table.abandoned(attachment.session);
+  }
+}
+
+// ---- what the billing thread and the keeper have to say
+
+void BillingPlugin::on_cut(plugin::SessionHandle session, EndReason why) {
+  host_.end_session(session, denials::for_end(why, node_->reception.shop_url()));
+}
+
+void BillingPlugin::on_user_read(const User& user) {
+  node_->users.refresh(user);
+  end_sessions_if_disabled(user);
+}
+
+void BillingPlugin::on_session_ended_somewhere(SessionId session) {
+  end(session, EndReason::requested);
+}
+
+void BillingPlugin::end_sessions_if_disabled(const User& user) {
+  if (user.state != UserState::disabled) return;
+  node_->billing.post(
+      [id = user.id](Biller& biller, const Moment& now) { biller.end_user(id, EndReason::disabled, now); });
+}
+
+// ---- Metering
+
+std::optional<LiveSession> BillingPlugin::find(SessionId session) const {
+  return node_->table.find(session);
+}
+
+bool BillingPlugin::end(SessionId session, EndReason why) {
+  if (!node_->table.is_live(session)) return false;
+  node_->billing.post([session, why](Biller& biller, const Moment& now) { biller.end(session, why, now); });
+  return true;
+}
+
+void BillingPlugin::user_changed(const User& user) {
+  node_->users.forget(user.name);
+  end_sessions_if_disabled(user);
+}
+
+std::shared_ptr<const config::PricingConfig> BillingPlugin::pricing() const {
+  const std::lock_guard lock(mutex_);
+  return pricing_;
+}
+
+LedgerState BillingPlugin::ledger_state() const {
+  return node_->health.state();
+}
+
+MeteringCounters BillingPlugin::counters() const {
+  return node_->billing.counters();
+}
+
+}  // namespace payg::billing

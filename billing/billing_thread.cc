@@ -1,0 +1,123 @@
+#include "billing/billing_thread.h"
+
+#include <pthread.h>
+
+#include <memory>
+#include <utility>
+
+namespace payg::billing {
+namespace {
+
+// The biller has one batch under way at a time.
+constexpr std::size_t max_batches_waiting = 2;
+
+}  // namespace
+
+BillingThread::BillingThread(Biller& biller, const Clock& clock, LedgerHealth& health, LedgerFactory factory,
+                             std::string node, CutHandler on_cut)
+    : biller_(biller),
+      clock_(clock),
+      health_(health),
+      node_(std::move(node)),
+      on_cut_(std::move(on_cut)),
+      ledger_("payg-charges", std::move(factory), max_batches_waiting),
+      thread_([this] { run(); }) {}
+
+BillingThread::~BillingThread() {
+  stop();
+}
+
+void BillingThread::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  changed_.notify_all();
+}
+
+void BillingThread::run() {
+  pthread_setname_np(pthread_self(), "payg-billing");
+  std::unique_lock lock(mutex_);
+  MonotonicTime deadline = MonotonicTime::max();
+  for (;;) {
+    wait_for_work(lock, deadline);
+    if (stopping_) return;
+    const std::vector<Task> tasks = std::exchange(tasks_, {});
+    lock.unlock();
+    work_through(tasks);
+    deadline = biller_.next_deadline();
+    lock.lock();
+    counters_ = biller_.counters();
+    is_settled_ = biller_.is_settled() && tasks_.empty();
+    ++rounds_;
+    changed_.notify_all();
+  }
+}
+
+void BillingThread::wait_for_work(std::unique_lock<std::mutex>& lock, MonotonicTime deadline) {
+  const auto has_work = [this] { return stopping_ || !tasks_.empty(); };
+  // The end of time overflows inside the standard library's wait.
+  if (deadline == MonotonicTime::max()) return changed_.wait(lock, has_work);
+  changed_.wait_until(lock, deadline, has_work);
+}
+
+void BillingThread::work_through(const std::vector<Task>& tasks) {
+  const Moment now = moment();
+  for (const Task& task : tasks) task(biller_, now);
+  biller_.advance(now);
+  for (const Cut& cut : biller_.take_cuts()) on_cut_(cut);
+  if (auto batch = biller_.take_batch(now)) send(std::move(*batch));
+}
+
+void BillingThread::send(LedgerBatch batch) {
+  const auto shared = std::make_shared<const LedgerBatch>(std::move(batch));
+  const bool sent = ledger_.post([this, shared](Ledger& ledger) {
+    const auto answer = std::make_shared<const LedgerBatchAnswer>(ask(ledger, *shared));
+    post([answer](Biller& biller, const Moment& now) { biller.on_answer(*answer, now); });
+  });
+  if (sent) return;
+  const LedgerError stopped{LedgerError::Code::unavailable, "the ledger thread has stopped"};
+  biller_.on_answer({stopped, stopped}, moment());
+}
+
+LedgerBatchAnswer BillingThread::ask(Ledger& ledger, const LedgerBatch& batch) {
+  LedgerResult<std::vector<ChargeResult>> charges = std::vector<ChargeResult>{};
+  if (!batch.charges.empty()) {
+    charges = ledger.charge(node_, batch.charges);
+    health_.note("charging", charges);
+  }
+  // A ledger that is away would let us wait for its time limit twice.
+  if (!charges.ok()) return {charges, charges.error()};
+  LedgerResult<Done> ends = Done{};
+  if (!batch.ends.empty()) {
+    ends = ledger.end_sessions(batch.ends);
+    health_.note("ending sessions", ends);
+  }
+  return {std::move(charges), std::move(ends)};
+}
+
+std::uint64_t BillingThread::drain(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t round = rounds_;
+  tasks_.push_back([](Biller& biller, const Moment& now) { biller.end_all(EndReason::drained, now); });
+  changed_.notify_all();
+  changed_.wait_for(lock, limit, [&] { return rounds_ > round && tasks_.empty() && is_settled_; });
+  return counters_.sessions_started - counters_.sessions_ended;
+}
+
+void BillingThread::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  ledger_.stop();
+}
+
+MeteringCounters BillingThread::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+}  // namespace payg::billing

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "billing/biller.h"
+#include "billing/ledger_health.h"
+#include "billing/ledger_thread.h"
+#include "plugin/base/clock.h"
+
+namespace payg::billing {
+
+/// Runs a Biller: the billing thread, which owns the meters and the deadlines, and beside it the ledger
+/// thread on which nothing but charges and ends is done. Thread-safe.
+class BillingThread {
+ public:
+  /// Runs on the billing thread, in the order of the posts.
+  using Task = std::function<void(Biller&, const Moment&)>;
+  /// Closes a session's connections. Called on the billing thread; must not block.
+  using CutHandler = std::function<void(const Cut&)>;
+
+  /// Everything referred to outlives the thread. `clock` must be the machine's own: the thread sleeps by it.
+  BillingThread(Biller& biller, const Clock& clock, LedgerHealth& health, LedgerFactory factory,
+                std::string node, CutHandler on_cut);
+  /// Calls stop().
+  ~BillingThread();
+
+  /// Never blocks and never refuses: a start that was lost would be a session for nothing. What is posted is
+  /// bounded by who posts: one start for each stay in the table, one answer for each batch.
+  void post(Task task);
+
+  /// Cuts every session and waits until the ledger knows all that was used, or until `limit` has passed.
+  /// Returns the number of sessions that are left to be settled by the node's next start.
+  std::uint64_t drain(std::chrono::milliseconds limit);
+  void stop();
+
+  /// As of the last time it had something to do.
+  MeteringCounters counters() const;
+
+ private:
+  void run();
+  void wait_for_work(std::unique_lock<std::mutex>& lock, MonotonicTime deadline);
+  void work_through(const std::vector<Task>& tasks);
+  void send(LedgerBatch batch);
+  LedgerBatchAnswer ask(Ledger& ledger, const LedgerBatch& batch);
+  Moment moment() const { return {clock_.now(), clock_.wall_now()}; }
+
+  Biller& biller_;
+  const Clock& clock_;
+  LedgerHealth& health_;
+  const std::string node_;
+  const CutHandler on_cut_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::vector<Task> tasks_;
+  MeteringCounters counters_;
+  std::uint64_t rounds_ = 0;  // of work done
+  bool is_settled_ = true;
+  bool stopping_ = false;
+
+  LedgerThread ledger_;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace payg::billing

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "billing/core/end_reason.h"
+#include "plugin/api/plugin.h"
+
+/// What people are told when they are refused or cut. One place, so that the words are the same everywhere.
+namespace payg::billing::denials {
+
+plugin::Denial bad_credentials();
+plugin::Denial bad_user_name(std::string_view what);
+plugin::Denial disabled();
+plugin::Denial payment_required(const std::string& url);
+plugin::Denial ledger_away();
+plugin::Denial too_many_sessions();
+plugin::Denial stopping();
+
+/// Why the connections of a session that ended are closed. `url`: where credits are bought.
+plugin::Denial for_end(EndReason why, const std::string& url);
+
+}  // namespace payg::billing::denials

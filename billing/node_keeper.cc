@@ -1,0 +1,162 @@
+#include "billing/node_keeper.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "billing/payments/secrets.h"
+
+namespace payg::billing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto poll_interval = 1s;
+// Covers clocks of other nodes that are behind ours, and transactions that were stamped before they
+// committed. What is read twice is harmless.
+constexpr auto overlap = 10s;
+// Together under the hour within which usage must be posted.
+constexpr auto usage_post_interval = 5min;
+constexpr auto usage_post_age = 50min;
+
+}  // namespace
+
+NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& health, plugin::Host& host,
+                       Listener listener)
+    : factory_(std::move(factory)),
+      settings_(std::move(settings)),
+      health_(health),
+      host_(host),
+      listener_(std::move(listener)),
+      users_read_at_(host.clock().wall_now()),
+      sessions_read_at_(users_read_at_),
+      usage_posted_at_(host.clock().now()) {}
+
+NodeKeeper::~NodeKeeper() {
+  stop();
+}
+
+void NodeKeeper::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void NodeKeeper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+NodeKeeper::Progress NodeKeeper::wait(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, limit, [this] { return attempts_ > 0; });
+  return progress_;
+}
+
+std::string NodeKeeper::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void NodeKeeper::set_progress(Progress progress, std::string failure) {
+  {
+    const std::lock_guard lock(mutex_);
+    progress_ = progress;
+    failure_ = std::move(failure);
+    ++attempts_;
+  }
+  changed_.notify_all();
+}
+
+NodeKeeper::Tick NodeKeeper::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, time, [this] { return stopping_; }) ? Tick::stop : Tick::go_on;
+}
+
+void NodeKeeper::run() {
+  pthread_setname_np(pthread_self(), "payg-keeper");
+  const std::unique_ptr<Ledger> ledger = factory_();
+  while (!prepare(*ledger)) {
+    if (pause(poll_interval) == Tick::stop) return;
+  }
+  while (pause(poll_interval) == Tick::go_on) keep(*ledger);
+}
+
+// ---- getting ready
+
+bool NodeKeeper::prepare(Ledger& ledger) {
+  const auto prepared = prepare_step_by_step(ledger);
+  health_.note("getting the ledger ready", prepared);
+  if (prepared.ok()) {
+    listener_.on_ready();
+    set_progress(Progress::ready, {});
+    return true;
+  }
+  const bool may_mend_itself = prepared.error().code == LedgerError::Code::unavailable;
+  set_progress(may_mend_itself ? Progress::trying : Progress::failed, prepared.error().message);
+  return false;
+}
+
+LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
+  const auto migrated = ledger.migrate();
+  if (!migrated) return migrated.error();
+  const auto settled = ledger.start_node(settings_.node, host_.clock().wall_now());
+  if (!settled) return settled.error();
+  if (settled->sessions > 0) {
+    host_.log(plugin::LogLevel::warning, "billing",
+              "settled " + std::to_string(settled->sessions) + " sessions that node " + settings_.node +
+                  " had left open: " + settled->posted.to_exact_string() + " credits");
+  }
+  return provide_demo_user(ledger);
+}
+
+LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
+  if (!settings_.demo) return Done{};
+  const TokenHash token = hash_token(settings_.demo->token);
+  const WallTime now = host_.clock().wall_now();
+  const auto created = ledger.create_user(settings_.demo->user, "", token, now);
+  if (created.ok()) return Done{};
+  if (created.error().code != LedgerError::Code::already_exists) return created.error();
+  // He was there with another token or e-mail; the configuration says what his token is.
+  const auto user = ledger.find_user(settings_.demo->user);
+  if (!user) return user.error();
+  return user->token == token ? LedgerResult<Done>(Done{}) : ledger.set_token(user->id, token, now);
+}
+
+// ---- once a second
+
+void NodeKeeper::keep(Ledger& ledger) {
+  look_for_changed_users(ledger);
+  if (health_.state() == LedgerState::away) return;  // spares two more waits for the same silence
+  look_for_ended_sessions(ledger);
+  if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
+}
+
+void NodeKeeper::look_for_changed_users(Ledger& ledger) {
+  const WallTime now = host_.clock().wall_now();
+  const auto changed = ledger.users_changed_since(users_read_at_ - overlap);
+  health_.note("looking for changed users", changed);
+  if (!changed) return;
+  for (const User& user : *changed) listener_.on_user_changed(user);
+  users_read_at_ = now;
+}
+
+void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {
+  const WallTime now = host_.clock().wall_now();
+  const auto ended = ledger.ended_since(settings_.node, sessions_read_at_ - overlap);
+  health_.note("looking for ended sessions", ended);
+  if (!ended) return;
+  for (const SessionId session : *ended) listener_.on_session_ended(session);
+  sessions_read_at_ = now;
+}
+
+void NodeKeeper::post_usage(Ledger& ledger) {
+  const WallTime now = host_.clock().wall_now();
+  const auto posted = ledger.post_usage(settings_.node, now - usage_post_age, now);
+  health_.note("posting usage", posted);
+  if (posted.ok()) usage_posted_at_ = host_.clock().now();
+}
+
+}  // namespace payg::billing

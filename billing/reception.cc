@@ -1,0 +1,136 @@
+#include "billing/reception.h"
+
+#include <openssl/crypto.h>
+
+#include <utility>
+
+#include "billing/denials.h"
+#include "billing/payments/secrets.h"
+
+namespace payg::billing {
+namespace {
+
+bool matches(const TokenHash& stored, const TokenHash& given) {
+  return CRYPTO_memcmp(stored.data(), given.data(), stored.size()) == 0;
+}
+
+plugin::Authentication identify(const User& user, UserName name) {
+  return {std::make_unique<BillingIdentity>(user.id, std::move(name))};
+}
+
+plugin::Admission admission(const Seat& seat, const UserName& name) {
+  return {.session = seat.session,
+          .location = {.country = name.country, .state = name.state, .city = name.city, .isp = name.isp},
+          .traffic = seat.traffic};
+}
+
+}  // namespace
+
+struct Reception::Caller {
+  UserName name;
+  TokenHash token;
+  // The one thing that changes: answering uses it up.
+  mutable plugin::AuthenticationAnswer answer;
+};
+
+struct Reception::Applicant {
+  UserId user;
+  UserName name;
+  plugin::SessionHandle attached;
+  bool left_just_now;  // a session of the user has ended, and the ledger may not know yet
+  plugin::AdmissionAnswer answer;
+};
+
+// ---- who is it?
+
+void Reception::authenticate(const plugin::AuthenticationRequest& request,
+                             plugin::AuthenticationAnswer answer) {
+  if (!request.has_credentials) return answer.deny(denials::bad_credentials());
+  auto name = parse_user_name(request.name);
+  if (!name) return answer.deny(denials::bad_user_name(describe(name.error())));
+  const TokenHash token = hash_token(request.password);
+  const auto known = with_.users.find(name->user);
+  if (known && matches(known->token, token)) return answer.accept(identify(*known, *std::move(name)));
+  if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
+
+  const std::string user = name->user;
+  auto caller = std::make_shared<const Caller>(*std::move(name), token, std::move(answer));
+  const auto asked =
+      with_.reader.ask(user, [this, caller](const auto& standing) { decide(*caller, standing); });
+  if (asked == StandingQueue::Outcome::full) caller->answer.deny(denials::ledger_away());
+}
+
+void Reception::decide(const Caller& caller, const StandingQueue::Answer& read) {
+  if (!read.ok()) return caller.answer.deny(denials::ledger_away());
+  const std::optional<Standing>& standing = *read;
+  if (!standing || !matches(standing->user.token, caller.token))
+    return caller.answer.deny(denials::bad_credentials());
+  with_.users.remember(standing->user);
+  caller.answer.accept(identify(standing->user, caller.name));
+}
+
+// ---- may he in?
+
+void Reception::admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer) {
+  const auto& who = static_cast<const BillingIdentity&>(request.identity);
+  const State state = state_;
+  if (state == State::closed) return answer.deny(denials::stopping());
+  if (const auto seat = with_.table.join_live(who.user_id, who.name.label, request.attached))
+    return answer.accept(admission(*seat, who.name));
+  if (state != State::open || with_.health.state() == LedgerState::away)
+    return answer.deny(denials::ledger_away());
+
+  auto applicant = std::make_shared<Applicant>(who.user_id, who.name, request.attached,
+                                               with_.table.has_end_under_way(who.user_id), std::move(answer));
+  const auto asked = with_.reader.ask(
+      who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
+  if (asked == StandingQueue::Outcome::full) applicant->answer.deny(denials::ledger_away());
+}
+
+void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) {
+  if (!read.ok()) return applicant.answer.deny(denials::ledger_away());
+  const std::optional<Standing>& standing = *read;
+  const bool is_gone = !standing || standing->user.id != applicant.user;
+  if (is_gone || standing->user.state == UserState::disabled)
+    return applicant.answer.deny(denials::disabled());
+  if (!may_start_now(applicant, *standing))
+    return applicant.answer.deny(denials::payment_required(shop_url()));
+  let_in(applicant);
+}
+
+bool Reception::may_start_now(const Applicant& applicant, const Standing& standing) const {
+  const WallTime now = with_.clock.wall_now();
+  const auto last_end = applicant.left_just_now ? std::optional(now) : standing.last_session_end;
+  const std::lock_guard lock(mutex_);
+  return may_start(standing.balance, last_end, terms_, now) == StartVerdict::may_start;
+}
+
+void Reception::let_in(Applicant& applicant) {
+  const auto seat = with_.table.join(applicant.user, applicant.name.label, applicant.attached);
+  if (!seat) return applicant.answer.deny(denials::too_many_sessions());
+  applicant.answer.accept(admission(*seat, applicant.name));
+}
+
+// ---- settings
+
+void Reception::open() {
+  State expected = State::not_yet_open;
+  state_.compare_exchange_strong(expected, State::open);
+}
+
+void Reception::set_terms(const StartTerms& terms) {
+  const std::lock_guard lock(mutex_);
+  terms_ = terms;
+}
+
+void Reception::set_shop_url(const std::string& url) {
+  const std::lock_guard lock(mutex_);
+  shop_url_ = url;
+}
+
+std::string Reception::shop_url() const {
+  const std::lock_guard lock(mutex_);
+  return shop_url_;
+}
+
+}  // namespace payg::billing

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "billing/core/admission.h"
+#include "billing/core/user_name.h"
+#include "billing/ledger_health.h"
+#include "billing/session_table.h"
+#include "billing/standing_reader.h"
+#include "billing/user_cache.h"
+#include "plugin/api/plugin.h"
+
+namespace payg::billing {
+
+/// Who a connection pays as, and what its user name asked for.
+class BillingIdentity final : public plugin::Identity {
+ public:
+  BillingIdentity(UserId id, UserName wire_name) : user_id(id), name(std::move(wire_name)) {
+    user = id.value;
+  }
+  const UserId user_id;
+  const UserName name;
+};
+
+/// Who may come in: answers the proxy's two questions, on the spot for a user who is known and a session that
+/// is live, else as soon as the ledger has answered. Called on worker threads; answers there or on the ledger
+/// thread of `reader`.
+class Reception {
+ public:
+  struct Dependencies {
+    const Clock& clock;
+    SessionTable& table;
+    UserCache& users;
+    StandingReader& reader;
+    LedgerHealth& health;
+  };
+
+  explicit Reception(const Dependencies& dependencies) : with_(dependencies) {}
+
+  /// A name that nobody has and a wrong token get the same answer after the same read: the ledger is asked
+  /// for whatever does not match what is remembered, which also lets a new token work at once.
+  void authenticate(const plugin::AuthenticationRequest& request, plugin::AuthenticationAnswer answer);
+  void admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer);
+
+  /// The node is ready: sessions may start. `shop_url` is where credits are bought.
+  void open();
+  void close() noexcept { state_ = State::closed; }
+  void set_terms(const StartTerms& terms);
+  void set_shop_url(const std::string& url);
+  std::string shop_url() const;
+
+ private:
+  enum class State { not_yet_open, open, closed };
+  struct Caller;     // waits for authentication
+  struct Applicant;  // waits for admission
+
+  void decide(const Caller& caller, const StandingQueue::Answer& read);
+  void decide(Applicant& applicant, const StandingQueue::Answer& read);
+  bool may_start_now(const Applicant& applicant, const Standing& standing) const;
+  void let_in(Applicant& applicant);
+
+  const Dependencies with_;
+  std::atomic<State> state_{State::not_yet_open};
+  mutable std::mutex mutex_;
+  StartTerms terms_;      // guarded by mutex_
+  std::string shop_url_;  // guarded by mutex_
+};
+
+}  // namespace payg::billing

@@ -67,7 +67,8 @@ void read_proxy_table(TomlTable& table, ProxyConfig& config) {
   table.read_duration("idle_timeout", config.idle_timeout);
   table.read_duration("handshake_timeout", config.handshake_timeout);
   table.read_duration("connect_timeout", config.connect_timeout);
-  table.read_duration("drain_timeout", config.drain_timeout);
+  // Zero closes at once what has not ended by itself.
+  table.read_duration("drain_timeout", config.drain_timeout, std::chrono::milliseconds(0));
   table.read_count("max_connections", config.max_connections, {.least = 0, .most = many});
   table.read_count("max_connections_per_user", config.max_connections_per_user, {.least = 1, .most = many});
   table.read_texts("allow_targets", config.allow_targets, check_cidr);

@@ -102,6 +102,12 @@ TEST(ProxyConfigFile, ManyListenersMayAskForAFreePort) {
   EXPECT_EQ(config.listeners.size(), 2u);
 }
 
+TEST(ProxyConfigFile, DrainingMayBeSwitchedOff) {
+  const ProxyConfig config =
+      proxy_of("[proxy]\ndrain_timeout = '0s'\n[[listener]]\naddress = '127.0.0.1:0'\n");
+  EXPECT_EQ(config.drain_timeout, 0ms);
+}
+
 TEST(BillingConfigFile, AnEmptyTableMeansTheDefaults) {
   const BillingConfig config = billing_of("[billing]\n");
   BillingConfig expected;

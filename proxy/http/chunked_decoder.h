@@ -29,8 +29,8 @@ class ChunkedDecoder {
   struct Step {
     Event event = Event::need_more;
     std::size_t consumed = 0;
-    std::string_view data;   ///< a part of the input
-    std::string_view error;  ///< a literal
+    std::string_view data{};   ///< a part of the input
+    std::string_view error{};  ///< a literal
   };
 
   /// Goes on with the bytes behind those consumed so far. REQUIRES: not called again behind Event::end.

@@ -43,11 +43,11 @@ struct Refusal {
   Status status = Status::internal_server_error;
   ProxyError error = ProxyError::proxy_internal_error;
   /// Stable, for programs: "payment_required". Empty: the error's name.
-  std::string_view code;
+  std::string_view code{};
   /// One sentence for a person.
-  std::string_view detail;
+  std::string_view detail{};
   /// Where to mend it; empty: nowhere.
-  std::string_view url;
+  std::string_view url{};
   /// Retry-After; zero: not said.
   std::chrono::seconds retry_after{0};
 };
@@ -57,7 +57,7 @@ struct RefusalAudience {
   /// HEAD gets no body.
   Method method = Method::get;
   /// The request's Accept; empty: anything. See prefers_html().
-  std::string_view accept;
+  std::string_view accept{};
   Persistence persistence = Persistence::close;
   /// Date; the epoch: left out.
   WallTime now{};

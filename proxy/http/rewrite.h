@@ -18,9 +18,9 @@ enum class UpgradeHandling { strip, pass_on };
 struct RequestRewrite {
   const Target& target;
   /// As request_framing() found it; the body is sent in the same framing, chunked anew.
-  BodyFraming framing;
+  BodyFraming framing{};
   /// This proxy's name in Via, e.g. "payg-1f3a"; unique, so that has_via() finds loops and nothing else.
-  std::string_view pseudonym;
+  std::string_view pseudonym{};
   UpgradeHandling upgrade = UpgradeHandling::strip;
   /// Of the connection to the origin.
   Persistence persistence = Persistence::keep_alive;
@@ -40,8 +40,8 @@ struct ResponseRewrite {
   Method request_method = Method::get;
   Version client_version = Version::http_1_1;
   /// How the body is sent to the client: framing_for_client().
-  BodyFraming framing;
-  std::string_view pseudonym;
+  BodyFraming framing{};
+  std::string_view pseudonym{};
   /// pass_on: for 101 to a request that was sent with it.
   UpgradeHandling upgrade = UpgradeHandling::strip;
   /// Of the client's connection. REQUIRES: close when framing is until_close.

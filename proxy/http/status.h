@@ -34,7 +34,7 @@ std::string_view reason_phrase(Status status) noexcept;
 /// received.
 struct Violation {
   Status status = Status::bad_request;
-  std::string_view detail;
+  std::string_view detail{};
 };
 
 }  // namespace payg::http

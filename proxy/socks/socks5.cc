@@ -21,6 +21,7 @@ constexpr std::uint8_t address_v6 = 4;
 /// "request rejected or failed", https://www.openssh.com/txt/socks4.protocol
 constexpr std::string_view socks4_rejected = "\x00\x5b\x00\x00\x00\x00\x00\x00"sv;
 constexpr std::size_t max_socks4_text_bytes = 255;
+constexpr std::string_view no_answer;
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
   return static_cast<std::uint8_t>(bytes[index]);
@@ -34,7 +35,7 @@ ParseOutcome refuse(std::string_view answer, std::string_view detail) {
   return {.state = ParseState::refused, .consumed = 0, .answer = answer, .detail = detail};
 }
 
-ParseOutcome refuse(Reply reply, std::string_view detail) {
+ParseOutcome refuse_with(Reply reply, std::string_view detail) {
   return refuse(unbound_reply(reply), detail);
 }
 
@@ -103,7 +104,7 @@ bool is_known_address_type(std::uint8_t type) {
 ParseOutcome parse_greeting(std::string_view buffered, Greeting& out) noexcept {
   if (buffered.empty()) return {};
   if (byte_at(buffered, 0) == socks4_version) return refuse_socks4(buffered);
-  if (byte_at(buffered, 0) != socks5_version) return refuse({}, "not SOCKS5");
+  if (byte_at(buffered, 0) != socks5_version) return refuse(no_answer, "not SOCKS5");
   if (buffered.size() < 2) return {};
   const std::size_t size = std::size_t{2} + byte_at(buffered, 1);
   if (buffered.size() < size) return {};
@@ -154,20 +155,21 @@ std::string_view credentials_reply(CredentialsStatus status) noexcept {
 ParseOutcome parse_request(std::string_view buffered, Request& out) {
   if (buffered.empty()) return {};
   if (byte_at(buffered, 0) != socks5_version)
-    return refuse(Reply::general_failure, "the request is not SOCKS5");
+    return refuse_with(Reply::general_failure, "the request is not SOCKS5");
   if (buffered.size() < 4) return {};
   if (!is_known_address_type(byte_at(buffered, 3)))
-    return refuse(Reply::address_type_not_supported, "unknown address type");
+    return refuse_with(Reply::address_type_not_supported, "unknown address type");
   const std::size_t size = request_bytes(buffered);
   if (size == 0 || buffered.size() < size) return {};
 
-  if (byte_at(buffered, 2) != 0) return refuse(Reply::general_failure, "RSV is not 0");
-  if (byte_at(buffered, 1) != connect_command) return refuse(Reply::command_not_supported, "not CONNECT");
+  if (byte_at(buffered, 2) != 0) return refuse_with(Reply::general_failure, "RSV is not 0");
+  if (byte_at(buffered, 1) != connect_command)
+    return refuse_with(Reply::command_not_supported, "not CONNECT");
   const std::string_view request = buffered.substr(0, size);
   if (!read_host(request, out.host))
-    return refuse(Reply::general_failure, "the host is not a valid name or address");
+    return refuse_with(Reply::general_failure, "the host is not a valid name or address");
   out.port = static_cast<std::uint16_t>((byte_at(request, size - 2) << 8) | byte_at(request, size - 1));
-  if (out.port == 0) return refuse(Reply::general_failure, "port 0");
+  if (out.port == 0) return refuse_with(Reply::general_failure, "port 0");
   return complete(size);
 }
 

@@ -19,9 +19,9 @@ struct ParseOutcome {
   ParseState state = ParseState::incomplete;
   std::size_t consumed = 0;  ///< when complete
   /// When refused: what to send before closing; empty: close without a word. A literal.
-  std::string_view answer;
+  std::string_view answer{};
   /// When refused: why, for the log. A literal.
-  std::string_view detail;
+  std::string_view detail{};
 };
 
 /// RFC 1928 §3

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "plugin/base/address.h"
+#include "plugin/host/gate.h"
+#include "proxy/exit.h"
+#include "proxy/pump.h"
+#include "proxy/refusal_kind.h"
+#include "proxy/socket.h"
+#include "proxy/stage.h"
+#include "proxy/timer_wheel.h"
+#include "proxy/user_limits.h"
+
+namespace payg::proxy {
+
+class Worker;
+
+/// Which protocols a listener lets in.
+struct ListenerProtocols {
+  bool http = true;
+  bool socks5 = true;
+};
+
+/// One client connection, from accept to close: its socket, its standing with the plugins, its timer, and the
+/// stage it is in. Owned by its worker, used on the worker's thread only.
+class Connection final : private SocketHandler, private plugin::GateListener, private Timer {
+ public:
+  Connection(Worker& worker, plugin::ConnectionId id, ListenerProtocols protocols, const SocketAddress& peer);
+  ~Connection() override;
+
+  /// Takes the accepted descriptor and waits for the first byte. False: the kernel refused to watch it.
+  bool start(UniqueFd fd);
+  /// The worker is about to stop.
+  void drain() noexcept;
+  /// Closes everything now and tells the plugins. The object lives until the worker sweeps. Any number of
+  /// times.
+  void close() noexcept;
+  /// The same for a connection whose bytes must not go on: what the kernel holds unsent is thrown away.
+  void abort() noexcept;
+
+  // For stages:
+
+  Worker& worker() noexcept { return worker_; }
+  Socket& client() noexcept { return client_; }
+  plugin::Gate& gate() noexcept { return gate_; }
+  const SocketAddress& peer() const noexcept { return peer_; }
+  bool is_closed() const noexcept { return closed_; }
+
+  /// Puts another stage in place and starts it. The old one is closed, and destroyed a little later.
+  void become(std::unique_ptr<Stage> stage);
+  /// The timer is one: setting it takes the place of what was set.
+  void set_timeout(std::chrono::milliseconds delay) noexcept;
+  void stop_timeout() noexcept { disarm(); }
+
+  /// Takes a place among the user's connections, if the gate names a user and the connection has none yet.
+  /// False: he has as many as he may.
+  bool enter_user_limit();
+  /// An exit at this location, the same for all connections of one session; nullptr: there is none.
+  const Exit* choose_exit(const plugin::Location& location) const noexcept;
+  void count_refusal(RefusalKind kind) noexcept;
+
+  ByteCount up_count() noexcept;
+  ByteCount down_count() noexcept;
+
+ private:
+  friend class Worker;
+
+  void on_ready(Socket& socket) noexcept override;
+  void on_timeout() noexcept override;
+  void on_authenticated() noexcept override;
+  void on_admitted(const plugin::Location& location) noexcept override;
+  void on_denied(const plugin::Denial& denial) noexcept override;
+  void on_session_ended(const plugin::Denial& why) noexcept override;
+
+  /// Looks at the first byte and puts the stage in place that speaks that protocol.
+  void choose_stage();
+
+  Worker& worker_;
+  Socket client_;
+  plugin::Gate gate_;
+  std::unique_ptr<Stage> stage_;  // none: waiting for the first byte
+  UserLimits::Place place_;
+  SocketAddress peer_;
+  ListenerProtocols protocols_;
+  bool closed_ = false;
+  // The worker's list of its connections.
+  Connection* previous_ = nullptr;
+  Connection* next_ = nullptr;
+};
+
+}  // namespace payg::proxy

@@ -1,0 +1,185 @@
+#include "proxy/dial.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace payg::proxy {
+namespace {
+
+// RFC 8305 §8: Connection Attempt Delay and Resolution Delay.
+constexpr std::chrono::milliseconds attempt_delay{250};
+constexpr std::chrono::milliseconds resolution_delay{50};
+
+std::size_t slot_of(IpAddress::Family family) {
+  return family == IpAddress::Family::v4 ? 0 : 1;
+}
+
+}  // namespace
+
+Dial::Dial(const DialContext& context, const TargetHost& host, std::uint16_t port, const Exit& exit,
+           DialHandler& handler)
+    : context_(context), host_(host), port_(port), exit_(exit), handler_(handler) {}
+
+void Dial::start() {
+  context_.wheel.arm(*this, context_.clock.now() + context_.connect_timeout);
+  pace_.assign(context_.base, -1, 0, on_pace, this);
+  if (host_.address) {
+    add_candidates({*host_.address});
+    try_next();
+  } else {
+    unanswered_ = 2;
+    resolution_ = context_.resolver.resolve(host_.text, *this);
+  }
+  phase_ = Phase::running;
+}
+
+void Dial::add_candidates(std::vector<IpAddress> addresses) {
+  for (auto address = addresses.rbegin(); address != addresses.rend(); ++address) {
+    const bool family_fits = !exit_.source || exit_.source->family() == address->family();
+    if (!family_fits) {
+      failure_ = DialFailure::unreachable;
+    } else if (context_.guard.check(SocketAddress(*address, port_)) == Guard::Verdict::allowed) {
+      candidates_[slot_of(address->family())].push_back(*address);
+    } else {
+      failure_ = DialFailure::forbidden;
+    }
+  }
+}
+
+void Dial::on_resolved(Family family, std::vector<IpAddress> addresses) noexcept {
+  --unanswered_;
+  add_candidates(std::move(addresses));
+  if (begun_ != 0 && under_way_ != 0) return;  // the pace brings the new ones in
+  if (family == Family::v4 && resolving() && begun_ == 0 && !candidates_[0].empty()) {
+    pace_.add_for(resolution_delay);
+    return;
+  }
+  try_next();
+}
+
+void Dial::try_next() {
+  pace_.remove();
+  while (begun_ < most_attempts) {
+    auto* list = &candidates_[slot_of(next_family_)];
+    if (list->empty()) list = &candidates_[1 - slot_of(next_family_)];
+    if (list->empty()) break;
+    const IpAddress address = list->back();
+    list->pop_back();
+    next_family_ = address.family() == Family::v4 ? Family::v6 : Family::v4;
+    if (begin_attempt(address)) {
+      pace_.add_for(attempt_delay);
+      return;
+    }
+  }
+  if (under_way_ != 0 || resolving()) return;
+  if (phase_ == Phase::starting) {
+    pace_.add_for(
+        std::chrono::milliseconds(0));  // tells the handler in the loop's next round, not within start()
+  } else {
+    fail(failure_);
+  }
+}
+
+bool Dial::begin_attempt(const IpAddress& address) {
+  const SocketAddress destination(address, port_);
+  const int family = address.is_v4() ? AF_INET : AF_INET6;
+  UniqueFd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd) {
+    note_error(errno);
+    return false;
+  }
+  const int on = 1;
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_storage storage;
+  if (exit_.source) {
+    // The port is chosen at connect(2), where the destination is known: so a source address is not limited to
+    // 64k connections in all. (ip(7), IP_BIND_ADDRESS_NO_PORT)
+    setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    const socklen_t length = SocketAddress(*exit_.source, 0).to(storage);
+    if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+      note_error(errno);
+      return false;
+    }
+  }
+  const socklen_t length = destination.to(storage);
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 && errno != EINPROGRESS) {
+    note_error(errno);
+    return false;
+  }
+  Attempt& attempt = attempts_[begun_];
+  attempt.fd = std::move(fd);
+  attempt.event.assign(context_.base, attempt.fd.get(), EV_WRITE, on_event, this);
+  if (!attempt.event.add()) {
+    note_error(ENOMEM);
+    attempt.fd.reset();
+    return false;
+  }
+  ++begun_;
+  ++under_way_;
+  return true;
+}
+
+void Dial::on_event(evutil_socket_t fd, short, void* self) noexcept {
+  auto& dial = *static_cast<Dial*>(self);
+  for (std::size_t i = 0; i < dial.begun_; ++i) {
+    if (dial.attempts_[i].fd.get() == fd) return dial.on_attempt_ready(i);
+  }
+}
+
+void Dial::on_attempt_ready(std::size_t index) noexcept {
+  Attempt& attempt = attempts_[index];
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  attempt.event.reset();
+  --under_way_;
+  if (error == 0) {
+    disarm();
+    UniqueFd connected = std::move(attempt.fd);
+    handler_.on_connected(std::move(connected));
+    return;
+  }
+  attempt.fd.reset();
+  note_error(error);
+  try_next();
+}
+
+void Dial::on_pace(evutil_socket_t, short, void* self) noexcept {
+  static_cast<Dial*>(self)->try_next();
+}
+
+void Dial::on_timeout() noexcept {
+  // A name that DNS has not answered for is not resolved; an address that has not answered timed out.
+  fail(begun_ == 0 && resolving() ? DialFailure::unresolved : DialFailure::timed_out);
+}
+
+void Dial::note_error(int error) noexcept {
+  switch (error) {
+    case ECONNREFUSED:
+      failure_ = DialFailure::refused;
+      break;
+    case ETIMEDOUT:
+      failure_ = DialFailure::timed_out;
+      break;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRNOTAVAIL:
+      failure_ = DialFailure::exhausted;
+      break;
+    default:
+      failure_ = DialFailure::unreachable;
+      break;
+  }
+}
+
+void Dial::fail(DialFailure failure) noexcept {
+  disarm();
+  handler_.on_dial_failed(failure);
+}
+
+}  // namespace payg::proxy

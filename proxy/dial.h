@@ -1,0 +1,102 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "plugin/base/address.h"
+#include "plugin/base/event.h"
+#include "plugin/base/unique_fd.h"
+#include "proxy/exit.h"
+#include "proxy/net/guard.h"
+#include "proxy/net/target_host.h"
+#include "proxy/resolver.h"
+#include "proxy/timer_wheel.h"
+
+namespace payg::proxy {
+
+enum class DialFailure {
+  unresolved,   ///< the name has no address, or DNS did not answer
+  forbidden,    ///< every address it has is guarded
+  refused,      ///< ECONNREFUSED
+  unreachable,  ///< no route, or any other error of the network
+  timed_out,    ///< nobody answered within connect_timeout
+  exhausted,    ///< this process is out of file descriptors or ports
+};
+
+/// Who waits for a connection to a target. Exactly one of the two is called, never from within Dial::start;
+/// it may destroy the dial.
+class DialHandler {
+ public:
+  virtual void on_connected(UniqueFd fd) noexcept = 0;
+  virtual void on_dial_failed(DialFailure failure) noexcept = 0;
+
+ protected:
+  ~DialHandler() = default;
+};
+
+/// What dials need; one for each worker.
+struct DialContext {
+  event_base* base;
+  Resolver& resolver;
+  TimerWheel& wheel;
+  const Clock& clock;
+  const Guard& guard;
+  std::chrono::milliseconds connect_timeout;
+};
+
+/// One attempt to reach a target, by RFC 8305: both families are asked for, IPv6 is preferred, a further
+/// address is tried 250 ms after the last, and the first connection that stands wins. Each address is checked
+/// by the guard, and the connection goes to the very address that was checked. Destroying it gives up.
+class Dial final : private ResolutionHandler, private Timer {
+ public:
+  /// `host` and `exit` outlive the dial.
+  Dial(const DialContext& context, const TargetHost& host, std::uint16_t port, const Exit& exit,
+       DialHandler& handler);
+  ~Dial() override = default;
+  void start();
+
+ private:
+  static constexpr std::size_t most_attempts = 8;
+  using Family = IpAddress::Family;
+
+  struct Attempt {
+    UniqueFd fd;
+    Event event;
+  };
+
+  void on_resolved(Family family, std::vector<IpAddress> addresses) noexcept override;
+  void on_timeout() noexcept override;
+  void on_attempt_ready(std::size_t index) noexcept;
+  static void on_event(evutil_socket_t fd, short what, void* self) noexcept;
+  static void on_pace(evutil_socket_t, short, void* self) noexcept;
+
+  void add_candidates(std::vector<IpAddress> addresses);
+  /// Starts the next attempt, or finishes when nothing is left to try or to wait for.
+  void try_next();
+  bool begin_attempt(const IpAddress& address);
+  void note_error(int error) noexcept;
+  bool resolving() const noexcept { return unanswered_ != 0; }
+  void fail(DialFailure failure) noexcept;
+
+  enum class Phase : std::uint8_t { starting, running };
+
+  const DialContext& context_;
+  const TargetHost& host_;
+  const std::uint16_t port_;
+  const Exit& exit_;
+  DialHandler& handler_;
+  std::unique_ptr<Resolver::Resolution> resolution_;
+  std::vector<IpAddress> candidates_[2];  // those not tried yet, by family; the next one is the last
+  std::array<Attempt, most_attempts> attempts_;
+  std::size_t begun_ = 0;
+  std::size_t under_way_ = 0;
+  int unanswered_ = 0;  // families whose answer has not come
+  Phase phase_ = Phase::starting;
+  Family next_family_ = Family::v6;
+  DialFailure failure_ = DialFailure::unresolved;
+  Event pace_;  // the pause between attempts, and the wait for IPv6 when IPv4 came first
+};
+
+}  // namespace payg::proxy

@@ -1,0 +1,539 @@
+#include "proxy/http_stage.h"
+
+#include <algorithm>
+
+#include "proxy/http/basic_credentials.h"
+#include "proxy/tunnel.h"
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+namespace {
+
+constexpr std::size_t head_read_bytes = 4096;
+// A refused request's body is thrown away up to this, so that the connection stays usable; beyond it, closing
+// is cheaper.
+constexpr std::uint64_t most_discarded = 64 * 1024;
+
+}  // namespace
+
+HttpStage::HttpStage(Connection& connection, Buffer received)
+    : connection_(connection), received_(std::move(received)), last_activity_(connection.worker().now()) {}
+
+void HttpStage::on_client_ready() noexcept {
+  last_activity_ = connection_.worker().now();
+  // A client that is reset while it waits for an answer: nobody is there to be served.
+  const bool waiting = phase_ == Phase::asking || phase_ == Phase::dialing;
+  if (waiting && connection_.client().peer_ended() && connection_.client().is_reset())
+    return connection_.close();
+  advance();
+}
+
+void HttpStage::on_ready(Socket&) noexcept {
+  last_activity_ = connection_.worker().now();
+  // An origin that says something unasked, or closes, is of no more use.
+  if (phase_ != Phase::exchanging) return drop_origin();
+  advance();
+}
+
+void HttpStage::enter(Phase phase) {
+  phase_ = phase;
+  const Settings& settings = connection_.worker().settings();
+  switch (phase) {
+    case Phase::reading_head:
+      head_timer_ = received_.empty() ? HeadTimer::idle : HeadTimer::running;
+      connection_.set_timeout(received_.empty() ? settings.idle_timeout : settings.handshake_timeout);
+      break;
+    case Phase::asking:
+      break;  // the head's time goes on
+    case Phase::dialing:
+      connection_.stop_timeout();
+      break;  // the dial has its own
+    case Phase::exchanging:
+    case Phase::refused:
+      connection_.set_timeout(settings.idle_timeout);
+      break;
+    case Phase::lingering:
+      connection_.set_timeout(linger_time);
+      break;
+  }
+}
+
+void HttpStage::advance() noexcept {
+  for (bool more = true; more && !connection_.is_closed();) {
+    switch (phase_) {
+      case Phase::reading_head:
+        more = read_head();
+        break;
+      case Phase::asking:
+      case Phase::dialing:
+        more = false;
+        break;
+      case Phase::exchanging:
+        more = run_exchange();
+        break;
+      case Phase::refused:
+        more = discard_body();
+        break;
+      case Phase::lingering:
+        discard_until_end();
+        more = false;
+        break;
+    }
+  }
+}
+
+// ---- reading_head
+
+bool HttpStage::read_head() {
+  for (;;) {
+    if (!received_.empty()) {
+      auto& scratch = connection_.worker().head_scratch();
+      scratch.owner = nullptr;
+      const auto outcome = parser_.parse(received_.view(), scratch.request);
+      if (outcome.state == http::ParseState::refused) {
+        request_ = {};
+        refuse(outcome.violation);
+        return true;
+      }
+      if (outcome.state == http::ParseState::complete) {
+        scratch.owner = this;
+        head_bytes_ = outcome.consumed;
+        begin_request();
+        return true;
+      }
+      if (head_timer_ == HeadTimer::idle) enter(Phase::reading_head);
+    }
+    Socket& client = connection_.client();
+    if (!client.readable()) return false;
+    const auto got = client.read(received_.writable(head_read_bytes));
+    if (got.outcome == Socket::Outcome::blocked) {
+      if (received_.empty()) received_.clear();
+      return false;
+    }
+    if (got.outcome != Socket::Outcome::some) {
+      connection_.close();
+      return false;
+    }
+    received_.commit(got.count);
+  }
+}
+
+const http::RequestHead& HttpStage::head() {
+  auto& scratch = connection_.worker().head_scratch();
+  if (scratch.owner != this) {
+    http::RequestParser again;
+    static_cast<void>(again.parse(received_.view(), scratch.request));
+    scratch.owner = this;
+  }
+  return scratch.request;
+}
+
+void HttpStage::forget_head() noexcept {
+  auto& scratch = connection_.worker().head_scratch();
+  if (scratch.owner == this) scratch.owner = nullptr;
+  received_.consume(std::exchange(head_bytes_, 0));
+}
+
+void HttpStage::begin_request() {
+  Worker& worker = connection_.worker();
+  worker.counters().http_requests_total.fetch_add(1, std::memory_order_relaxed);
+  const http::RequestHead& head = this->head();
+  request_ = {
+      .method = head.method,
+      .version = head.version,
+      .framing = {},
+      .persistence = http::allows_keep_alive(head) ? http::Persistence::keep_alive : http::Persistence::close,
+      .upgrade = http::wants_upgrade(head) ? http::UpgradeHandling::pass_on : http::UpgradeHandling::strip};
+  expects_continue_ = http::expects_continue(head);
+
+  const auto framing = http::request_framing(head);
+  if (!framing.ok()) {
+    request_.persistence = http::Persistence::close;  // nobody knows where the next request begins
+    return refuse(framing.error());
+  }
+  request_.framing = framing.value();
+  if (const auto violation = http::parse_target(head, target_)) {
+    request_.persistence = http::Persistence::close;
+    return refuse(*violation);
+  }
+  if (http::has_via(head.fields, worker.settings().pseudonym)) return refuse(RefusalKind::loop);
+  authenticate();
+}
+
+// ---- asking, dialing
+
+void HttpStage::authenticate() {
+  enter(Phase::asking);
+  const auto credentials = http::proxy_credentials(head());
+  sockaddr_storage client;
+  connection_.peer().to(client);
+  const bool connect = request_.method == http::Method::connect;
+  connection_.gate().authenticate(
+      {.connection = {},
+       .protocol = connect ? plugin::Protocol::http_connect : plugin::Protocol::http_forward,
+       .client = reinterpret_cast<const sockaddr*>(&client),
+       .has_credentials = credentials.has_value(),
+       .name = credentials ? std::string_view(credentials->name) : std::string_view(),
+       .password = credentials ? std::string_view(credentials->password) : std::string_view()});
+}
+
+void HttpStage::on_authenticated() noexcept {
+  if (!connection_.enter_user_limit()) {
+    refuse(RefusalKind::too_many);
+  } else if (!answer_here()) {
+    const bool connect = request_.method == http::Method::connect;
+    connection_.gate().admit(
+        {.protocol = connect ? plugin::Protocol::http_connect : plugin::Protocol::http_forward,
+         .host = target_.host.text,
+         .port = target_.port});
+    return;  // whoever answered has gone on already
+  }
+  advance();
+}
+
+bool HttpStage::answer_here() {
+  if (!http::forwards_used_up(head())) return false;
+  if (request_.method == http::Method::options) {
+    std::string bytes;
+    const auto persistence = persistence_behind_refusal();
+    http::append_own_options(bytes, persistence);
+    unsent_.append(bytes);
+    request_.persistence = persistence;
+    enter(Phase::refused);
+    forget_head();
+  } else {
+    refuse(
+        http::Violation{.status = http::Status::method_not_allowed, .detail = "TRACE is not answered here"});
+  }
+  return true;
+}
+
+void HttpStage::on_denied(const plugin::Denial& denial) noexcept {
+  refuse(kind_of(denial.reason), &denial);
+  advance();
+}
+
+void HttpStage::on_admitted(const plugin::Location& location) noexcept {
+  exit_ = connection_.choose_exit(location);
+  if (exit_ == nullptr) {
+    connection_.gate().dial_failed();
+    refuse(RefusalKind::no_such_location);
+  } else if (can_reuse_origin()) {
+    connection_.gate().established(exit_->name);
+    begin_exchange();
+  } else {
+    dial();
+  }
+  advance();
+}
+
+bool HttpStage::can_reuse_origin() const noexcept {
+  return origin_ && request_.method != http::Method::connect && origin_->exit == exit_ &&
+         origin_->port == target_.port && origin_->host == target_.host.text;
+}
+
+void HttpStage::drop_origin() noexcept {
+  if (!origin_) return;
+  origin_->socket->close();
+  connection_.worker().bury(std::move(origin_));
+}
+
+void HttpStage::dial() {
+  drop_origin();
+  enter(Phase::dialing);
+  connection_.worker().counters().dials_total.fetch_add(1, std::memory_order_relaxed);
+  dial_ =
+      std::make_unique<Dial>(connection_.worker().dial_context(), target_.host, target_.port, *exit_, *this);
+  dial_->start();
+}
+
+void HttpStage::on_connected(UniqueFd fd) noexcept {
+  Worker& worker = connection_.worker();
+  worker.bury(std::move(dial_));
+  auto origin = std::make_unique<OriginConnection>();
+  origin->host = target_.host.text;
+  origin->port = target_.port;
+  origin->exit = exit_;
+  if (!origin->socket->open(worker.base(), std::move(fd), *this))
+    return on_dial_failed(DialFailure::exhausted);
+  connection_.gate().established(exit_->name);
+  last_activity_ = worker.now();
+
+  if (request_.method == http::Method::connect) {
+    std::string answer;
+    http::append_tunnel_established(answer, worker.settings().pseudonym);
+    unsent_.append(answer);
+    forget_head();
+    return become_tunnel(std::move(origin), std::move(received_), std::move(unsent_));
+  }
+  origin_ = std::move(origin);
+  begin_exchange();
+  advance();
+}
+
+void HttpStage::on_dial_failed(DialFailure failure) noexcept {
+  if (dial_) connection_.worker().bury(std::move(dial_));
+  connection_.gate().dial_failed();
+  refuse(kind_of(failure));
+  advance();
+}
+
+// ---- exchanging
+
+void HttpStage::begin_exchange() {
+  std::string bytes;
+  http::append_request_head(bytes, head(),
+                            {.target = target_,
+                             .framing = request_.framing,
+                             .pseudonym = connection_.worker().settings().pseudonym,
+                             .upgrade = request_.upgrade});
+  origin_->unsent.append(bytes);
+  origin_->parser.reset();
+  // The head of a request without a body stays until it is answered: it may have to be sent again.
+  if (request_.has_body()) forget_head();
+  exchange_.emplace(connection_, client_side(), *origin_, request_);
+  enter(Phase::exchanging);
+}
+
+bool HttpStage::run_exchange() {
+  const auto progress = exchange_->run();
+  if (progress == Exchange::Progress::running) return false;
+  const bool origin_reusable = exchange_->origin_reusable();
+  exchange_->drop();
+  exchange_.reset();
+  switch (progress) {
+    case Exchange::Progress::running:
+      return false;
+    case Exchange::Progress::answered_keep:
+      if (!origin_reusable) drop_origin();
+      end_request();
+      return true;
+    case Exchange::Progress::answered_close:
+      drop_origin();
+      forget_head();
+      linger();
+      return true;
+    case Exchange::Progress::upgraded: {
+      forget_head();
+      Buffer to_client = std::move(unsent_);
+      to_client.append(origin_->received.view());
+      origin_->received.clear();
+      Buffer to_target = std::move(origin_->unsent);
+      to_target.append(received_.view());
+      received_.clear();
+      become_tunnel(std::move(origin_), std::move(to_target), std::move(to_client));
+      return false;
+    }
+    case Exchange::Progress::retry:
+      dial();
+      return false;
+    case Exchange::Progress::bad_request:
+      drop_origin();
+      request_.persistence = http::Persistence::close;
+      refuse(http::Violation{.status = http::Status::bad_request,
+                             .detail = "the request's chunked body is malformed"});
+      return true;
+    case Exchange::Progress::bad_response:
+    case Exchange::Progress::no_response:
+      drop_origin();
+      // What is left of the request's body was meant for the origin; nobody counted where it ends.
+      if (request_.has_body()) request_.persistence = http::Persistence::close;
+      refuse(progress == Exchange::Progress::bad_response ? RefusalKind::bad_response
+                                                          : RefusalKind::incomplete);
+      return true;
+    case Exchange::Progress::broken:
+      connection_.abort();
+      return false;
+  }
+  return false;
+}
+
+void HttpStage::end_request() {
+  forget_head();
+  parser_.reset();
+  if (connection_.worker().draining()) return linger();
+  enter(Phase::reading_head);
+}
+
+void HttpStage::become_tunnel(std::unique_ptr<OriginConnection> origin, Buffer to_target, Buffer to_client) {
+  connection_.become(std::make_unique<Tunnel>(connection_, std::move(origin->socket), std::move(to_target),
+                                              std::move(to_client)));
+}
+
+// ---- refused, lingering
+
+void HttpStage::refuse(RefusalKind kind, const plugin::Denial* denial) {
+  connection_.count_refusal(kind);
+  send_refusal(refusal_of(kind, denial), persistence_behind_refusal());
+}
+
+void HttpStage::refuse(const http::Violation& violation) {
+  connection_.count_refusal(RefusalKind::bad_request);
+  send_refusal(http::refusal_of(violation), persistence_behind_refusal());
+}
+
+http::Persistence HttpStage::persistence_behind_refusal() const noexcept {
+  // Who expects 100 may or may not send its body after a refusal, and a body that is too long is not waited
+  // for.
+  const bool body_is_bearable =
+      !request_.has_body() ||
+      (!expects_continue_ && (request_.framing.kind == http::BodyFraming::Kind::chunked ||
+                              request_.framing.length <= most_discarded));
+  const bool keep = request_.persistence == http::Persistence::keep_alive && body_is_bearable &&
+                    !connection_.worker().draining();
+  return keep ? http::Persistence::keep_alive : http::Persistence::close;
+}
+
+void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence persistence) {
+  std::string bytes;
+  // A head that was consumed, or never parsed, does not say what its sender would like to read.
+  const bool head_is_there = head_bytes_ != 0;
+  http::append_refusal(
+      bytes, refusal,
+      {.method = request_.method,
+       .accept = head_is_there ? head().fields.first(http::FieldName::accept) : std::string_view(),
+       .persistence = persistence,
+       .now = connection_.worker().wall_now()});
+  unsent_.append(bytes);
+  forget_head();
+  request_.persistence = persistence;
+  discard_left_ =
+      request_.framing.kind == http::BodyFraming::Kind::chunked ? most_discarded : request_.framing.length;
+  discard_decoder_ = {};
+  enter(Phase::refused);
+}
+
+bool HttpStage::discard_body() {
+  switch (flush(client_side(), connection_.down_count())) {
+    case FlushOutcome::all:
+      break;
+    case FlushOutcome::waiting:
+      return false;
+    case FlushOutcome::failed:
+      connection_.close();
+      return false;
+  }
+  if (request_.persistence == http::Persistence::close) {
+    linger();
+    return true;
+  }
+  while (request_.has_body()) {
+    if (!received_.empty()) {
+      if (request_.framing.kind == http::BodyFraming::Kind::length) {
+        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(discard_left_, received_.size()));
+        received_.consume(part);
+        discard_left_ -= part;
+        if (discard_left_ == 0) break;
+      } else {
+        const auto step = discard_decoder_.decode(received_.view());
+        const bool too_much = step.consumed > discard_left_;
+        discard_left_ -= std::min<std::uint64_t>(step.consumed, discard_left_);
+        received_.consume(step.consumed);
+        if (step.event == http::ChunkedDecoder::Event::end) break;
+        if (step.event == http::ChunkedDecoder::Event::error || too_much) {
+          linger();
+          return true;
+        }
+      }
+      continue;
+    }
+    if (!connection_.client().readable()) return false;
+    const auto got = connection_.client().read(received_.writable(head_read_bytes));
+    if (got.outcome == Socket::Outcome::blocked) return false;
+    if (got.outcome != Socket::Outcome::some) {
+      connection_.close();
+      return false;
+    }
+    received_.commit(got.count);
+  }
+  end_request();
+  return true;
+}
+
+void HttpStage::linger() {
+  drop_origin();
+  received_.clear();
+  if (flush(client_side(), connection_.down_count()) == FlushOutcome::failed) return connection_.close();
+  if (unsent_.empty()) connection_.client().shut_down_writing();
+  enter(Phase::lingering);
+}
+
+void HttpStage::discard_until_end() {
+  if (!unsent_.empty()) {
+    if (flush(client_side(), connection_.down_count()) == FlushOutcome::failed) return connection_.close();
+    if (unsent_.empty()) connection_.client().shut_down_writing();
+  }
+  const auto scratch = connection_.worker().resources().scratch;
+  for (int reads = 0; connection_.client().readable(); ++reads) {
+    constexpr int most_reads = 16;
+    if (reads == most_reads) return connection_.client().ready_again();
+    const auto got = connection_.client().read(scratch);
+    if (got.outcome == Socket::Outcome::blocked) return;
+    if (got.outcome != Socket::Outcome::some) return connection_.close();
+  }
+}
+
+// ---- ends
+
+void HttpStage::on_timeout() noexcept {
+  switch (phase_) {
+    case Phase::reading_head:
+      if (received_.empty()) return connection_.close();
+      request_ = {};
+      refuse(RefusalKind::head_timeout);
+      return advance();
+    case Phase::asking:
+      connection_.gate().close();
+      request_.persistence = http::Persistence::close;
+      refuse(RefusalKind::unavailable);
+      return advance();
+    case Phase::exchanging: {
+      const auto limit = connection_.worker().settings().idle_timeout;
+      const auto idle =
+          std::chrono::floor<std::chrono::milliseconds>(connection_.worker().now() - last_activity_);
+      if (idle < limit) return connection_.set_timeout(limit - idle);
+      if (exchange_->has_begun_answer()) return connection_.abort();
+      exchange_->drop();
+      exchange_.reset();
+      drop_origin();
+      request_.persistence = http::Persistence::close;
+      refuse(RefusalKind::response_timeout);
+      return advance();
+    }
+    case Phase::dialing:
+    case Phase::refused:
+    case Phase::lingering:
+      return connection_.close();
+  }
+}
+
+void HttpStage::on_drain() noexcept {
+  if (phase_ == Phase::reading_head && received_.empty()) connection_.close();
+}
+
+CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {
+  const bool waits_for_answer =
+      phase_ == Phase::asking || phase_ == Phase::dialing ||
+      (phase_ == Phase::exchanging && !exchange_->has_begun_answer() && unsent_.empty());
+  if (!waits_for_answer) return CutManner::abort;
+  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (exchange_) {
+    exchange_->drop();
+    exchange_.reset();
+  }
+  drop_origin();
+  request_.persistence = http::Persistence::close;
+  refuse(kind_of(why.reason), &why);
+  advance();
+  return CutManner::farewell;
+}
+
+void HttpStage::close() noexcept {
+  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (exchange_) exchange_->drop();
+  if (origin_) origin_->socket->close();
+  auto& scratch = connection_.worker().head_scratch();
+  if (scratch.owner == this) scratch.owner = nullptr;
+}
+
+}  // namespace payg::proxy

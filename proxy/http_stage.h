@@ -1,0 +1,102 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/connection.h"
+#include "proxy/dial.h"
+#include "proxy/exchange.h"
+#include "proxy/http/chunked_decoder.h"
+#include "proxy/http/target.h"
+#include "proxy/stage.h"
+
+namespace payg::proxy {
+
+/// The server's side of an HTTP/1 proxy (RFC 9112): reads requests one after the other, asks the plugins
+/// about each, and forwards it as an Exchange, or turns the connection into a Tunnel (CONNECT, 101).
+///
+/// The life of a request, each step a Phase:
+///   reading_head → asking → dialing → exchanging → reading_head …
+/// and for one that is refused: … → refused (its body is thrown away) → reading_head, or → lingering when the
+/// connection cannot be used any more.
+class HttpStage final : public Stage, public DialHandler, private SocketHandler {
+ public:
+  /// `received`: what the client has sent so far.
+  HttpStage(Connection& connection, Buffer received);
+
+  void start() noexcept override { advance(); }
+  void on_client_ready() noexcept override;
+  void on_timeout() noexcept override;
+  void on_drain() noexcept override;
+  void close() noexcept override;
+  void on_authenticated() noexcept override;
+  void on_admitted(const plugin::Location& location) noexcept override;
+  void on_denied(const plugin::Denial& denial) noexcept override;
+  CutManner on_cut(const plugin::Denial& why) noexcept override;
+
+ private:
+  enum class Phase : std::uint8_t { reading_head, asking, dialing, exchanging, refused, lingering };
+
+  void on_ready(Socket&) noexcept override;  // of the origin
+  void on_connected(UniqueFd fd) noexcept override;
+  void on_dial_failed(DialFailure failure) noexcept override;
+
+  void enter(Phase phase);
+  /// Goes through the phases as far as the bytes that are there reach.
+  void advance() noexcept;
+
+  // reading_head
+  bool read_head();
+  void begin_request();
+  /// The request's head, parsed anew if another connection's was parsed meanwhile. Valid while its bytes are
+  /// in received_.
+  const http::RequestHead& head();
+  void forget_head() noexcept;
+
+  // asking, dialing
+  void authenticate();
+  bool answer_here();
+  bool can_reuse_origin() const noexcept;
+  void dial();
+  void drop_origin() noexcept;
+
+  // exchanging
+  void begin_exchange();
+  bool run_exchange();
+  void end_request();
+  void become_tunnel(std::unique_ptr<OriginConnection> origin, Buffer to_target, Buffer to_client);
+
+  // refused, lingering
+  void refuse(RefusalKind kind, const plugin::Denial* denial = nullptr);
+  void refuse(const http::Violation& violation);
+  void send_refusal(const http::Refusal& refusal, http::Persistence persistence);
+  /// Whether the connection can take another request behind a refusal of this one.
+  http::Persistence persistence_behind_refusal() const noexcept;
+  bool discard_body();
+  void linger();
+  void discard_until_end();
+
+  MessageSide client_side() noexcept { return {connection_.client(), received_, unsent_}; }
+
+  Connection& connection_;
+  Buffer received_;
+  Buffer unsent_;
+  http::RequestParser parser_;
+  ExchangeRequest request_;
+  http::Target target_;
+  std::size_t head_bytes_ = 0;  ///< of the current request, at the front of received_; 0: consumed
+  Phase phase_ = Phase::reading_head;
+  enum class HeadTimer : std::uint8_t { running, idle } head_timer_ = HeadTimer::running;
+  bool expects_continue_ = false;
+  const Exit* exit_ = nullptr;
+  std::unique_ptr<Dial> dial_;
+  std::unique_ptr<OriginConnection> origin_;
+  std::optional<Exchange> exchange_;
+  /// Of a refused request's body: what is still to be thrown away, and how its end is told.
+  std::uint64_t discard_left_ = 0;
+  http::ChunkedDecoder discard_decoder_;
+  MonotonicTime last_activity_;
+};
+
+}  // namespace payg::proxy

@@ -1,0 +1,287 @@
+#include "proxy/server.h"
+
+#include <ifaddrs.h>
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+
+#include "plugin/base/text.h"
+#include "proxy/log.h"
+
+namespace payg::proxy {
+namespace {
+
+using plugin::LogLevel;
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+std::string make_pseudonym() {
+  std::array<unsigned char, 6> random{};
+  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    throw std::runtime_error("the kernel gives no random bytes");
+  }
+  return "payg-" + to_hex(random.data(), random.size());
+}
+
+Settings make_settings(const config::ProxyConfig& config) {
+  return {.idle_timeout = config.idle_timeout,
+          .handshake_timeout = config.handshake_timeout,
+          .connect_timeout = config.connect_timeout,
+          .pseudonym = make_pseudonym()};
+}
+
+Guard make_guard(const config::ProxyConfig& config) {
+  std::vector<Cidr> allowed;
+  for (const auto& text : config.allow_targets) {
+    if (const auto block = Cidr::parse(text)) allowed.push_back(*block);
+  }
+  return Guard(std::move(allowed));
+}
+
+/// As many descriptors as the system lets this process have; returns that number.
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+unsigned connection_limit(const config::ProxyConfig& config) {
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  if (config.max_connections != 0) return config.max_connections;
+  // Each client may need a second descriptor for its target, and the process has some of its own: so that
+  // those who were let in can be served, and those beyond wait in the kernel's queue.
+  constexpr std::uint64_t own = 32;
+  constexpr std::uint64_t least = 8;
+  const std::uint64_t places = std::max(least, descriptors / 2 - std::min(own, descriptors / 2));
+  return static_cast<unsigned>(std::min<std::uint64_t>(places, 1u << 30));
+}
+
+unsigned worker_count(const config::ProxyConfig& config) {
+  return config.workers != 0 ? config.workers : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::vector<IpAddress> local_addresses() {
+  std::vector<IpAddress> addresses;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return addresses;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    if (const auto address = SocketAddress::from(entry->ifa_addr)) addresses.push_back(address->ip());
+  }
+  freeifaddrs(list);
+  return addresses;
+}
+
+const char* names_of(ListenerProtocols protocols) {
+  if (protocols.http && protocols.socks5) return "http, socks5";
+  return protocols.http ? "http" : "socks5";
+}
+
+}  // namespace
+
+void Server::block_signals() {
+  const sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Server::Server(Configuration configuration, const Clock& clock)
+    : clock_(clock),
+      configuration_(std::move(configuration)),
+      settings_(make_settings(configuration_.proxy)),
+      exits_(configuration_.proxy.exits),
+      guard_(make_guard(configuration_.proxy)),
+      user_limits_(configuration_.proxy.max_connections_per_user),
+      connection_limit_(connection_limit(configuration_.proxy)) {}
+
+Server::~Server() {
+  stop();
+}
+
+std::vector<std::string> Server::start() {
+  bind_listeners();
+  if (auto errors = start_plugins(); !errors.empty()) return errors;
+  start_workers();
+
+  const sigset_t set = handled_signals();
+  signals_.reset(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_) throw std::runtime_error("cannot watch for signals");
+  signal_event_.assign(loop_.base(), signals_.get(), EV_READ | EV_PERSIST, on_signal, this);
+  signal_event_.add();
+  drain_timer_.assign(loop_.base(), -1, 0, on_drain_over, this);
+  return {};
+}
+
+void Server::bind_listeners() {
+  for (const auto& listener : configuration_.proxy.listeners) {
+    SocketAddress address = SocketAddress::parse(listener.address).value();
+    BoundListener bound{
+        .address = {}, .protocols = {.http = listener.http, .socks5 = listener.socks5}, .sockets = {}};
+    ensure_unused(address);
+    for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
+      bound.sockets.push_back(listen_on(address));
+      // Port 0: the kernel chose one for the first worker, the others take the same.
+      address = local_address(bound.sockets.back().get()).value_or(address);
+    }
+    bound.address = address;
+    protect_address(address);
+    listeners_.push_back(std::move(bound));
+  }
+}
+
+std::vector<std::string> Server::start_plugins() {
+  for (std::size_t i = 0; i < configuration_.modules.size(); ++i) {
+    hosts_.push_back(std::make_unique<PluginHost>(*this, i));
+    auto plugin = configuration_.modules[i].create(*hosts_.back());
+    if (!plugin.ok()) return {plugin.error()};
+    plugins_.push_back(std::move(plugin).value());
+    if (!chain_.add(*plugins_.back())) return {"too many plugins"};
+  }
+  for (std::size_t i = 0; i < plugins_.size(); ++i) {
+    if (auto errors = plugins_[i]->start(configuration_.source_for(i)); !errors.empty()) return errors;
+    plugins_started_ = i + 1;
+    log(LogLevel::info, "plugin", configuration_.proxy.plugins[i].name + " started");
+  }
+  return {};
+}
+
+void Server::start_workers() {
+  const Shared shared{.clock = clock_,
+                      .settings = settings_,
+                      .exits = exits_,
+                      .guard = guard_,
+                      .plugins = chain_,
+                      .user_limits = user_limits_,
+                      .connection_limit = connection_limit_,
+                      .nameservers = configuration_.proxy.nameservers};
+  for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
+    workers_.push_back(std::make_unique<Worker>(shared, i));
+    for (auto& listener : listeners_)
+      workers_[i]->add_listener(std::move(listener.sockets[i]), listener.protocols);
+  }
+  workers_run_.store(true, std::memory_order_release);
+  for (auto& worker : workers_) worker->start();
+  for (const auto& listener : listeners_) {
+    log(LogLevel::info, "proxy",
+        "listening on " + listener.address.to_string() + " (" + names_of(listener.protocols) + ")");
+  }
+}
+
+void Server::run() {
+  loop_.run();
+}
+
+void Server::stop() {
+  if (phase_ == Phase::stopped) return;
+  phase_ = Phase::stopped;
+  for (auto& worker : workers_) worker->stop();
+  for (std::size_t i = 0; i < plugins_started_; ++i) {
+    plugins_[i]->interrupt();
+    plugins_[i]->stop();
+  }
+  plugins_.clear();
+}
+
+void Server::end_session(std::size_t plugin, plugin::SessionHandle session,
+                         const plugin::Denial& why) noexcept {
+  if (!workers_run_.load(std::memory_order_acquire)) return;
+  for (auto& worker : workers_) worker->end_session(plugin, session, why);
+}
+
+void Server::protect_address(const SocketAddress& address) {
+  if (workers_run_.load(std::memory_order_acquire)) {
+    return log(LogLevel::error, "proxy", address.to_string() + " is told too late to be guarded");
+  }
+  if (address.ip().is_unspecified()) {
+    guard_.protect_wildcard(address.port(), local_addresses());
+  } else {
+    guard_.protect(address);
+  }
+}
+
+std::vector<plugin::Metric> Server::metrics() const {
+  std::vector<const Counters*> counters;
+  if (workers_run_.load(std::memory_order_acquire)) {
+    for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
+  }
+  return to_metrics(counters);
+}
+
+void Server::on_signal(evutil_socket_t fd, short, void* self) noexcept {
+  signalfd_siginfo info;
+  while (read(fd, &info, sizeof info) == sizeof info) {
+    static_cast<Server*>(self)->handle_signal(static_cast<int>(info.ssi_signo));
+  }
+}
+
+void Server::on_drain_over(evutil_socket_t, short, void* self) noexcept {
+  log(LogLevel::info, "proxy", "drain_timeout is over, closing what is left");
+  static_cast<Server*>(self)->loop_.stop();
+}
+
+void Server::handle_signal(int signal) {
+  if (signal == SIGHUP) return reload();
+  if (phase_ == Phase::running) return begin_drain();
+  log(LogLevel::info, "proxy", "second signal, closing what is left");
+  loop_.stop();
+}
+
+void Server::begin_drain() {
+  phase_ = Phase::draining;
+  log(LogLevel::info, "proxy", "draining: no new connections");
+  for (auto& plugin : plugins_) plugin->interrupt();
+  workers_busy_ = workers_.size();
+  for (auto& worker : workers_) {
+    worker->drain([this] {
+      loop_.post([this] {
+        if (--workers_busy_ == 0) loop_.stop();
+      });
+    });
+  }
+  drain_timer_.add_for(configuration_.proxy.drain_timeout);
+}
+
+void Server::reload() {
+  auto again = read_configuration(configuration_.path);
+  if (!again.ok()) {
+    for (const auto& error : again.error()) log(LogLevel::error, "config", error);
+    return log(LogLevel::error, "config",
+               "the configuration was not reloaded: what was in force stays in force");
+  }
+  Configuration fresh = std::move(again).value();
+  // All or nothing: each part was checked before any is told.
+  for (std::size_t i = 0; i < plugins_.size() && i < fresh.proxy.plugins.size(); ++i) {
+    if (fresh.proxy.plugins[i] != configuration_.proxy.plugins[i]) continue;
+    for (const auto& error : plugins_[i]->reload(fresh.source_for(i))) log(LogLevel::error, "config", error);
+  }
+  user_limits_.set_most(fresh.proxy.max_connections_per_user);
+  proxy::set_log_level(fresh.proxy.log_level);
+
+  auto needs_restart = configuration_.proxy;
+  needs_restart.max_connections_per_user = fresh.proxy.max_connections_per_user;
+  needs_restart.log_level = fresh.proxy.log_level;
+  if (needs_restart != fresh.proxy) {
+    log(LogLevel::warning, "config",
+        "reloaded, but only max_connections_per_user, log_level and the plugins' own tables change without a "
+        "restart");
+  } else {
+    log(LogLevel::info, "config", "reloaded " + configuration_.path);
+  }
+  configuration_.proxy.max_connections_per_user = fresh.proxy.max_connections_per_user;
+  configuration_.proxy.log_level = fresh.proxy.log_level;
+}
+
+}  // namespace payg::proxy

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "plugin/base/event.h"
+#include "plugin/host/plugin_chain.h"
+#include "proxy/configuration.h"
+#include "proxy/plugin_host.h"
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+
+/// The whole proxy: plugins, listeners and workers, from start to the last connection's end.
+///
+/// Threads: made, run and destroyed on the main thread, whose signals SIGTERM, SIGINT and SIGHUP must be
+/// blocked before it is made (block_signals()), so that no thread of it takes them.
+class Server final : public HostServices {
+ public:
+  /// `clock` outlives the server.
+  Server(Configuration configuration, const Clock& clock);
+  ~Server();
+
+  /// Starts the plugins, binds the listeners, starts the workers. Returns what went wrong; empty: it runs.
+  std::vector<std::string> start();
+  /// Serves until SIGTERM or SIGINT, then drains: stops accepting, lets running transfers go on for
+  /// drain_timeout, closes what is left, and has the plugins keep safe what they owe. A second signal ends
+  /// the wait. SIGHUP reads the configuration again.
+  void run();
+
+  static void block_signals();
+
+ private:
+  enum class Phase { running, draining, stopped };
+
+  void end_session(std::size_t plugin, plugin::SessionHandle session,
+                   const plugin::Denial& why) noexcept override;
+  void protect_address(const SocketAddress& address) override;
+  const Clock& clock() const noexcept override { return clock_; }
+  std::vector<plugin::Metric> metrics() const override;
+
+  std::vector<std::string> start_plugins();
+  void bind_listeners();
+  void start_workers();
+  void stop();
+
+  static void on_signal(evutil_socket_t fd, short, void* self) noexcept;
+  static void on_drain_over(evutil_socket_t, short, void* self) noexcept;
+  void handle_signal(int signal);
+  void begin_drain();
+  void reload();
+
+  struct BoundListener {
+    SocketAddress address;
+    ListenerProtocols protocols;
+    std::vector<UniqueFd> sockets;  // one for each worker
+  };
+
+  const Clock& clock_;
+  Configuration configuration_;
+  Settings settings_;
+  ExitTable exits_;
+  Guard guard_;
+  UserLimits user_limits_;
+  ConnectionLimit connection_limit_;
+  std::vector<std::unique_ptr<PluginHost>> hosts_;
+  plugin::PluginChain chain_;
+  std::vector<BoundListener> listeners_;
+  // Keepers inside the workers outlive the plugins: see GateKeeper.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<plugin::Plugin>> plugins_;
+  std::size_t plugins_started_ = 0;
+  std::atomic<bool> workers_run_{false};
+
+  EventLoop loop_;
+  UniqueFd signals_;
+  Event signal_event_;
+  Event drain_timer_;
+  Phase phase_ = Phase::running;
+  std::size_t workers_busy_ = 0;
+};
+
+}  // namespace payg::proxy

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "plugin/base/event.h"
+#include "plugin/base/unique_fd.h"
+
+namespace payg::proxy {
+
+class Socket;
+
+/// Who is told that a socket became ready. May destroy the socket, and itself, within the call.
+class SocketHandler {
+ public:
+  virtual void on_ready(Socket& socket) noexcept = 0;
+
+ protected:
+  ~SocketHandler() = default;
+};
+
+/// A connected non-blocking TCP socket on a worker's loop. It is watched edge-triggered, once, for its whole
+/// life: no epoll_ctl per message. Readiness is remembered until a call finds the socket drained or full, as
+/// epoll(7) asks for. Used on its worker's thread only. Stays where it is.
+class Socket {
+ public:
+  /// What a read or a write came to.
+  enum class Outcome {
+    some,     ///< `count` bytes were moved
+    blocked,  ///< nothing now; on_ready comes
+    ended,    ///< end of what the peer sends (reads only)
+    failed,   ///< reset, or any other error; nothing more will come or go
+  };
+  struct Transfer {
+    Outcome outcome;
+    std::size_t count = 0;
+  };
+
+  Socket() = default;
+  /// Takes the descriptor and watches it. False when the kernel refuses to watch it; the descriptor is closed
+  /// then.
+  bool open(event_base* base, UniqueFd fd, SocketHandler& handler);
+  void set_handler(SocketHandler& handler) noexcept { handler_ = &handler; }
+  void close() noexcept;
+  /// Closes so that what the kernel still holds unsent is thrown away: what is cut has to stop at once, not
+  /// when a slow reader has emptied the send buffer. (SO_LINGER, socket(7).)
+  void abort() noexcept;
+
+  bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
+  bool readable() const noexcept { return readable_; }
+  bool writable() const noexcept { return writable_; }
+  /// The peer has sent its end (or reset), perhaps behind data that is still to be read.
+  bool peer_ended() const noexcept { return peer_ended_; }
+
+  /// The connection was reset: nothing can be read of it any more and nothing written. Asks the kernel.
+  bool is_reset() const noexcept;
+
+  Transfer read(std::span<char> into) noexcept;
+  Transfer write(std::string_view bytes) noexcept;
+  /// splice(2) between this socket and a pipe; `count` bytes at most.
+  Transfer splice_to_pipe(int pipe, std::size_t count) noexcept;
+  Transfer splice_from_pipe(int pipe, std::size_t count) noexcept;
+  /// Half-close: tells the peer that nothing more comes.
+  void shut_down_writing() noexcept;
+  /// Another on_ready in the next round of the loop, although nothing changed: for work that was put off to
+  /// let others have their turn.
+  void ready_again() noexcept;
+
+ private:
+  static void on_event(evutil_socket_t, short what, void* self) noexcept;
+  Transfer came_to(ssize_t count, bool& readiness) noexcept;
+
+  UniqueFd fd_;
+  SocketHandler* handler_ = nullptr;
+  bool readable_ = false;
+  bool writable_ = false;
+  bool peer_ended_ = false;
+  Event event_;
+};
+
+}  // namespace payg::proxy

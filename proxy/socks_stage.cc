@@ -1,0 +1,226 @@
+#include "proxy/socks_stage.h"
+
+#include "proxy/tunnel.h"
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+
+SocksStage::SocksStage(Connection& connection, Buffer received)
+    : connection_(connection), received_(std::move(received)) {}
+
+void SocksStage::on_client_ready() noexcept {
+  receive();
+  if (!connection_.is_closed()) advance();
+}
+
+void SocksStage::receive() {
+  Socket& client = connection_.client();
+  // Bytes behind the request are read by the tunnel; until then only what a handshake can hold.
+  constexpr std::size_t most_ahead = 64 * 1024;
+  while (client.readable() && received_.size() < most_ahead) {
+    const auto got = client.read(received_.writable(1024));
+    if (got.outcome == Socket::Outcome::blocked) return;
+    if (got.outcome == Socket::Outcome::ended && step_ == Step::dialing)
+      return;  // half-closed: the tunnel passes it on
+    if (got.outcome != Socket::Outcome::some) return connection_.close();
+    if (step_ != Step::refused) received_.commit(got.count);
+  }
+}
+
+void SocksStage::advance() {
+  for (bool more = true; more && !connection_.is_closed();) {
+    switch (step_) {
+      case Step::greeting:
+        more = read_greeting();
+        break;
+      case Step::credentials:
+        more = read_credentials();
+        break;
+      case Step::request:
+        more = read_request();
+        break;
+      case Step::authenticating:
+      case Step::admitting:
+      case Step::dialing:
+      case Step::refused:
+        more = false;
+        break;
+    }
+  }
+}
+
+bool SocksStage::read_greeting() {
+  socks::Greeting greeting;
+  const auto outcome = socks::parse_greeting(received_.view(), greeting);
+  if (outcome.state == socks::ParseState::refused) {
+    connection_.count_refusal(RefusalKind::bad_request);
+    finish_with(outcome.answer);
+    return false;
+  }
+  if (outcome.state == socks::ParseState::incomplete) return false;
+  received_.consume(outcome.consumed);
+
+  if (greeting.offers_user_name_password) {
+    method_ = Method::user_name_password;
+    send(socks::method_selection(socks::Method::user_name_password));
+    step_ = Step::credentials;
+  } else if (greeting.offers_no_credentials) {
+    // Nobody without credentials gets far where a plugin wants some, but that is for the plugin to say.
+    method_ = Method::none;
+    authenticate(false, {}, {});
+  } else {
+    connection_.count_refusal(RefusalKind::bad_credentials);
+    finish_with(socks::method_selection(socks::Method::unacceptable));
+  }
+  return true;
+}
+
+bool SocksStage::read_credentials() {
+  socks::Credentials credentials;
+  const auto outcome = socks::parse_credentials(received_.view(), credentials);
+  if (outcome.state == socks::ParseState::refused) {
+    connection_.count_refusal(RefusalKind::bad_request);
+    finish_with(outcome.answer);
+    return false;
+  }
+  if (outcome.state == socks::ParseState::incomplete) return false;
+  // The names lie in the buffer; the plugin copies what it needs within the call.
+  const std::string name(credentials.name);
+  const std::string password(credentials.password);
+  received_.consume(outcome.consumed);
+  authenticate(true, name, password);
+  return true;
+}
+
+void SocksStage::authenticate(bool has_credentials, std::string_view name, std::string_view password) {
+  step_ = Step::authenticating;
+  sockaddr_storage client;
+  connection_.peer().to(client);
+  connection_.gate().authenticate({.connection = {},
+                                   .protocol = plugin::Protocol::socks5,
+                                   .client = reinterpret_cast<const sockaddr*>(&client),
+                                   .has_credentials = has_credentials,
+                                   .name = name,
+                                   .password = password});
+}
+
+void SocksStage::on_authenticated() noexcept {
+  if (method_ == Method::user_name_password) {
+    send(socks::credentials_reply(socks::CredentialsStatus::success));
+  } else {
+    send(socks::method_selection(socks::Method::no_credentials));
+  }
+  step_ = Step::request;
+  advance();
+}
+
+void SocksStage::on_denied(const plugin::Denial& denial) noexcept {
+  const RefusalKind kind = kind_of(denial.reason);
+  if (step_ != Step::authenticating) return refuse(kind);
+
+  const bool bad_credentials = kind == RefusalKind::bad_credentials;
+  if (method_ == Method::none && bad_credentials) {
+    connection_.count_refusal(kind);
+    return finish_with(socks::method_selection(socks::Method::unacceptable));
+  }
+  if (bad_credentials) {
+    connection_.count_refusal(kind);
+    return finish_with(socks::credentials_reply(socks::CredentialsStatus::failure));
+  }
+  pending_denial_ = denial;
+  on_authenticated();
+}
+
+bool SocksStage::read_request() {
+  const auto outcome = socks::parse_request(received_.view(), target_);
+  if (outcome.state == socks::ParseState::refused) {
+    connection_.count_refusal(RefusalKind::bad_request);
+    finish_with(outcome.answer);
+    return false;
+  }
+  if (outcome.state == socks::ParseState::incomplete) return false;
+  received_.consume(outcome.consumed);
+  if (pending_denial_) {
+    refuse(kind_of(pending_denial_->reason));
+  } else if (!connection_.enter_user_limit()) {
+    refuse(RefusalKind::too_many);
+  } else {
+    step_ = Step::admitting;
+    connection_.gate().admit(
+        {.protocol = plugin::Protocol::socks5, .host = target_.host.text, .port = target_.port});
+  }
+  return false;
+}
+
+void SocksStage::on_admitted(const plugin::Location& location) noexcept {
+  exit_ = connection_.choose_exit(location);
+  if (exit_ == nullptr) {
+    connection_.gate().dial_failed();
+    return refuse(RefusalKind::no_such_location);
+  }
+  step_ = Step::dialing;
+  connection_.stop_timeout();  // the dial has its own
+  connection_.worker().counters().dials_total.fetch_add(1, std::memory_order_relaxed);
+  dial_ =
+      std::make_unique<Dial>(connection_.worker().dial_context(), target_.host, target_.port, *exit_, *this);
+  dial_->start();
+}
+
+void SocksStage::on_connected(UniqueFd fd) noexcept {
+  Worker& worker = connection_.worker();
+  worker.bury(std::move(dial_));
+  const auto bound = local_address(fd.get()).value_or(SocketAddress());
+  auto target = std::make_unique<Socket>();
+  // The tunnel takes the place of this handler before any event can come.
+  auto tunnel_target = target.get();
+  Buffer answer;
+  answer.append(socks::ReplyBytes(socks::Reply::succeeded, bound).view());
+  auto tunnel =
+      std::make_unique<Tunnel>(connection_, std::move(target), std::move(received_), std::move(answer));
+  if (!tunnel_target->open(worker.base(), std::move(fd), *tunnel))
+    return on_dial_failed(DialFailure::exhausted);
+  connection_.gate().established(exit_->name);
+  connection_.become(std::move(tunnel));
+}
+
+void SocksStage::on_dial_failed(DialFailure failure) noexcept {
+  if (dial_) connection_.worker().bury(std::move(dial_));
+  connection_.gate().dial_failed();
+  refuse(kind_of(failure));
+}
+
+CutManner SocksStage::on_cut(const plugin::Denial& why) noexcept {
+  if (step_ != Step::dialing && step_ != Step::admitting) return CutManner::abort;
+  if (dial_) connection_.worker().bury(std::move(dial_));
+  refuse(kind_of(why.reason));
+  return CutManner::farewell;
+}
+
+void SocksStage::on_timeout() noexcept {
+  connection_.close();
+}
+
+void SocksStage::close() noexcept {
+  if (dial_) connection_.worker().bury(std::move(dial_));
+}
+
+void SocksStage::refuse(RefusalKind kind) {
+  connection_.count_refusal(kind);
+  finish_with(socks::unbound_reply(row_of(kind).reply));
+}
+
+void SocksStage::finish_with(std::string_view answer) {
+  step_ = Step::refused;
+  received_.clear();
+  if (!answer.empty()) send(answer);
+  if (connection_.is_closed()) return;
+  connection_.client().shut_down_writing();
+  connection_.set_timeout(linger_time);
+}
+
+void SocksStage::send(std::string_view bytes) {
+  const auto sent = connection_.client().write(bytes);
+  if (sent.outcome != Socket::Outcome::some || sent.count != bytes.size()) connection_.close();
+}
+
+}  // namespace payg::proxy

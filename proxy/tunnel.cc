@@ -1,0 +1,98 @@
+#include "proxy/tunnel.h"
+
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+
+Tunnel::Tunnel(Connection& connection, std::unique_ptr<Socket> target, Buffer to_target, Buffer to_client)
+    : connection_(connection),
+      target_(std::move(target)),
+      up_{.pump = Pump(std::move(to_target))},
+      down_{.pump = Pump(std::move(to_client))},
+      last_activity_(connection.worker().now()) {
+  target_->set_handler(*this);
+}
+
+void Tunnel::start() noexcept {
+  connection_.worker().counters().tunnels_total.fetch_add(1, std::memory_order_relaxed);
+  connection_.set_timeout(connection_.worker().settings().idle_timeout);
+  relay();
+}
+
+void Tunnel::relay() noexcept {
+  last_activity_ = connection_.worker().now();
+  Socket& client = connection_.client();
+  step(down_, *target_, client, connection_.down_count());
+  step(up_, client, *target_, connection_.up_count());
+  if (up_.way == Way::over && down_.way == Way::over) return connection_.close();
+  if (up_.way != Way::open && down_.way != Way::open && phase_ == Phase::relaying) {
+    phase_ = Phase::lingering;
+    connection_.set_timeout(linger_time);
+  }
+}
+
+void Tunnel::step(Direction& direction, Socket& source, Socket& sink, const ByteCount& count) noexcept {
+  if (direction.way == Way::discarding) return discard(direction, source);
+  if (direction.way == Way::over) return;
+  RelayResources& resources = connection_.worker().resources();
+  switch (direction.pump.run(source, sink, resources, count)) {
+    case Pump::Status::waiting:
+      break;
+    case Pump::Status::yielding:
+      source.ready_again();
+      break;
+    case Pump::Status::done:
+    case Pump::Status::ended:
+    case Pump::Status::source_failed:
+      direction.pump.drop(resources.pipes);
+      sink.shut_down_writing();
+      direction.way = Way::over;
+      break;
+    case Pump::Status::sink_failed:
+      direction.pump.drop(resources.pipes);
+      direction.way = Way::discarding;
+      discard(direction, source);
+      break;
+  }
+}
+
+void Tunnel::discard(Direction& direction, Socket& source) noexcept {
+  const auto scratch = connection_.worker().resources().scratch;
+  // A bounded share of each round, as the pump has.
+  for (int reads = 0; source.readable(); ++reads) {
+    constexpr int most_reads = 16;
+    if (reads == most_reads) return source.ready_again();
+    const auto got = source.read(scratch);
+    if (got.outcome == Socket::Outcome::blocked) return;
+    if (got.outcome != Socket::Outcome::some) {
+      direction.way = Way::over;
+      return;
+    }
+  }
+}
+
+void Tunnel::on_timeout() noexcept {
+  if (phase_ == Phase::lingering) return connection_.close();
+  const auto idle =
+      std::chrono::floor<std::chrono::milliseconds>(connection_.worker().now() - last_activity_);
+  const auto limit = connection_.worker().settings().idle_timeout;
+  if (idle >= limit) {
+    connection_.close();
+  } else {
+    connection_.set_timeout(limit - idle);
+  }
+}
+
+CutManner Tunnel::on_cut(const plugin::Denial&) noexcept {
+  target_->abort();
+  return CutManner::abort;
+}
+
+void Tunnel::close() noexcept {
+  PipePool& pipes = connection_.worker().resources().pipes;
+  up_.pump.drop(pipes);
+  down_.pump.drop(pipes);
+  target_->close();
+}
+
+}  // namespace payg::proxy

@@ -1,0 +1,152 @@
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+namespace {
+
+// Large enough that a bulk sender fills it and is handed to splice(2); small enough for the second-level
+// cache.
+constexpr std::size_t scratch_bytes = 64 * 1024;
+// Connection ids carry their worker's number, so that workers need not agree on a counter.
+constexpr unsigned worker_shift = 48;
+
+template <class T>
+std::vector<T> taken(std::vector<T>& from) {
+  std::vector<T> all;
+  all.swap(from);
+  return all;
+}
+
+}  // namespace
+
+Worker::Worker(const Shared& shared, unsigned index)
+    : shared_(shared),
+      index_(index),
+      wheel_(shared.clock.now()),
+      resolver_(loop_.base(), shared.nameservers),
+      dial_context_{.base = loop_.base(),
+                    .resolver = resolver_,
+                    .wheel = wheel_,
+                    .clock = shared_.clock,
+                    .guard = shared_.guard,
+                    .connect_timeout = shared_.settings.connect_timeout},
+      scratch_(new char[scratch_bytes]),
+      resources_{.scratch = {scratch_.get(), scratch_bytes}, .pipes = pipes_},
+      keeper_(shared_.plugins, [this](std::function<void()> task) { loop_.post(std::move(task)); }) {
+  tick_event_.assign(loop_.base(), -1, EV_PERSIST, on_tick, this);
+  tick_event_.add_for(TimerWheel::tick);
+  sweep_event_.assign(loop_.base(), -1, 0, on_sweep, this);
+}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::add_listener(UniqueFd listening, ListenerProtocols protocols) {
+  listeners_.push_back(std::make_unique<Listener>(loop_.base(), std::move(listening), protocols,
+                                                  shared_.connection_limit, *this));
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::drain(std::function<void()> on_empty) {
+  loop_.post([this, on_empty = std::move(on_empty)]() mutable {
+    for (auto& listener : listeners_) listener->stop();
+    phase_ = Phase::draining;
+    on_empty_ = std::move(on_empty);
+    for (Connection* connection = connections_; connection != nullptr;) {
+      Connection* const next = connection->next_;
+      connection->drain();
+      connection = next;
+    }
+    request_sweep();
+  });
+}
+
+void Worker::stop() noexcept {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    for (auto& listener : listeners_) listener->stop();
+    close_all();
+  });
+  loop_.stop();
+  thread_.join();
+  // What was posted behind the stop: late answers, and ends of sessions that are gone by now.
+  loop_.drain();
+  keeper_.drain();
+  sweep();
+}
+
+void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why) {
+  loop_.post([this, plugin, session, why] { keeper_.end_session(plugin, session, why); });
+}
+
+void Worker::close_all() noexcept {
+  while (connections_ != nullptr) connections_->abort();
+}
+
+void Worker::on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtocols protocols) noexcept {
+  const plugin::ConnectionId id{(std::uint64_t{index_ + 1} << worker_shift) | ++last_connection_};
+  auto connection = std::make_unique<Connection>(*this, id, protocols, peer);
+  counters_.connections_total.fetch_add(1, std::memory_order_relaxed);
+  counters_.connections_open.fetch_add(1, std::memory_order_relaxed);
+  connection->next_ = connections_;
+  if (connections_ != nullptr) connections_->previous_ = connection.get();
+  connections_ = connection.get();
+  Connection& owned_by_list = *connection.release();
+  if (!owned_by_list.start(std::move(fd))) owned_by_list.close();
+}
+
+void Worker::on_accept_paused() noexcept {
+  counters_.accept_pauses_total.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::bury(Connection& connection) noexcept {
+  Connection*& towards = connection.previous_ != nullptr ? connection.previous_->next_ : connections_;
+  towards = connection.next_;
+  if (connection.next_ != nullptr) connection.next_->previous_ = connection.previous_;
+  connection.previous_ = connection.next_ = nullptr;
+  shared_.connection_limit.leave();
+  counters_.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  dead_connections_.emplace_back(&connection);
+  request_sweep();
+}
+
+void Worker::bury(std::unique_ptr<Stage> stage) {
+  dead_stages_.push_back(std::move(stage));
+  request_sweep();
+}
+
+void Worker::bury(std::unique_ptr<Dial> dial) {
+  dead_dials_.push_back(std::move(dial));
+  request_sweep();
+}
+
+void Worker::bury(std::unique_ptr<OriginConnection> origin) {
+  dead_origins_.push_back(std::move(origin));
+  request_sweep();
+}
+
+void Worker::on_tick(evutil_socket_t, short, void* self) noexcept {
+  auto& worker = *static_cast<Worker*>(self);
+  worker.wheel_.advance(worker.now());
+}
+
+void Worker::on_sweep(evutil_socket_t, short, void* self) noexcept {
+  static_cast<Worker*>(self)->sweep();
+}
+
+void Worker::sweep() noexcept {
+  // Destroying one may bury another.
+  while (!dead_connections_.empty() || !dead_stages_.empty() || !dead_dials_.empty() ||
+         !dead_origins_.empty()) {
+    taken(dead_dials_).clear();
+    taken(dead_connections_).clear();
+    taken(dead_stages_).clear();
+    taken(dead_origins_).clear();
+  }
+  if (phase_ == Phase::draining && connections_ == nullptr && on_empty_) std::exchange(on_empty_, nullptr)();
+}
+
+}  // namespace payg::proxy

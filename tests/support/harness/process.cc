@@ -145,6 +145,14 @@ std::chrono::milliseconds Process::cpu_time() const {
   return std::chrono::milliseconds((user_ticks + system_ticks) * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
+std::size_t Process::resident_bytes() const {
+  std::istringstream fields(read_file("/proc/" + std::to_string(pid_) + "/statm"));
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  fields >> total >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
 void Process::collect() {
   std::array<pollfd, 2> pipes{pollfd{output_pipe_.get(), POLLIN, 0}, pollfd{errors_pipe_.get(), POLLIN, 0}};
   const std::array<std::string*, 2> texts{&output_, &errors_};

@@ -57,6 +57,8 @@ class Process {
 
   /// User and system time it has used so far.
   std::chrono::milliseconds cpu_time() const;
+  /// Memory that is its own at this moment, in bytes.
+  std::size_t resident_bytes() const;
 
  private:
   void collect();

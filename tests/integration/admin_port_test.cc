@@ -1,0 +1,122 @@
+// The admin port of the real program: what it refuses changes nothing, and what it says agrees with itself.
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/metered_proxy.h"
+
+namespace payg::test {
+namespace {
+
+class AdminPort : public testing::Test {
+ protected:
+  AdminPort()
+      : metered_(LedgerKind::sqlite),
+        alice_(metered_.user("alice", "")),
+        as_alice_(metered_.proxy().user_client(alice_.token)) {}
+
+  MeteredProxy metered_;
+  Account alice_;
+  AdminClient as_alice_;
+};
+
+void expect_problem(const AdminAnswer& answer) {
+  EXPECT_EQ(answer.status() / 100, 4) << answer.response.head.raw;
+  EXPECT_TRUE(answer.response.field("Content-Type").value_or("").starts_with("application/problem+json"))
+      << answer.response.head.raw << answer.response.body.content;
+  EXPECT_EQ(answer.json().at("status"), answer.status());
+  EXPECT_FALSE(answer.json().at("code").get<std::string>().empty());
+}
+
+TEST_F(AdminPort, RefusesEveryPurchaseThatIsNoPackageAndChangesNothing) {
+  for (const std::string body : {R"({"amount":0})",
+                                 R"({"amount":-10})",
+                                 R"({"amount":11})",
+                                 R"({"amount":10.5})",
+                                 R"({"amount":1e308})",
+                                 R"({"amount":null})",
+                                 R"({"amount":"10; drop"})",
+                                 R"({"amount":true})",
+                                 R"({"amount":[10]})",
+                                 R"({"amount":{}})",
+                                 R"({"amount":""})",
+                                 R"({"amount":10.0000000000000001})",
+                                 R"({})",
+                                 R"([])",
+                                 R"("10")",
+                                 R"({"amount":10)",
+                                 R"({"amount":10,"method":"gold"})",
+                                 R"(amount=10)",
+                                 "null",
+                                 R"({"amount":99999999999999999999999999})"}) {
+    SCOPED_TRACE(body);
+    expect_problem(as_alice_.post("/api/credits/purchase", body));
+  }
+  expect_problem(as_alice_.post("/api/credits/purchase", ""));
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
+  EXPECT_TRUE(as_alice_.get("/api/credits/transactions").json().at("transactions").empty());
+}
+
+TEST_F(AdminPort, RefusesABodyOfTenMegabytesAndChangesNothing) {
+  const std::string body = R"({"amount":10,"note":")" + std::string(10'000'000, 'a') + "\"}";
+  expect_problem(as_alice_.post("/api/credits/purchase", body));
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
+}
+
+TEST_F(AdminPort, GivesTheSameOrderForTheSameKeyAndRefusesAnotherBody) {
+  const AdminClient::Fields key{{"Idempotency-Key", "one"}};
+  const auto first = as_alice_.post("/api/credits/purchase", R"({"amount":10})", key);
+  EXPECT_EQ(first.status(), 201);
+  const auto again = as_alice_.post("/api/credits/purchase", R"({"amount":10})", key);
+  EXPECT_EQ(again.status() / 100, 2);
+  EXPECT_EQ(again.json().at("reference"), first.json().at("reference"));
+  EXPECT_EQ(as_alice_.post("/api/credits/purchase", R"({"amount":25})", key).status(), 422);
+  EXPECT_EQ(metered_.balance_units(alice_), 10'000 * units_per_second);
+}
+
+TEST_F(AdminPort, ShowsNobodyWhatBelongsToAnother) {
+  const Account bob = metered_.user("bob", "");
+  const auto order = as_alice_.post("/api/credits/purchase", R"({"amount":10})").json();
+  const std::string path = "/api/credits/orders/" + order.at("reference").get<std::string>();
+  EXPECT_EQ(as_alice_.get(path).status(), 200);
+  EXPECT_EQ(metered_.proxy().user_client(bob.token).get(path).status(), 404);
+  EXPECT_EQ(AdminClient(metered_.proxy().admin_address()).get(path).status(), 401);
+  EXPECT_EQ(AdminClient(metered_.proxy().admin_address(), "wrong").get("/api/credits/balance").status(), 401);
+  EXPECT_EQ(as_alice_.get("/api/admin/users").status() / 100, 4);
+}
+
+TEST_F(AdminPort, CountsSessionsAndChargesInItsMetrics) {
+  const Origin web(scripts::answer_ok());
+  metered_.top_up(alice_, "1");
+  EXPECT_EQ(metered_.fetch_status(alice_, web), 200);
+  ASSERT_TRUE(eventually([&] { return metered_.posted_usage_units(alice_) > 0; }));
+  const auto answer = AdminClient(metered_.proxy().admin_address()).get("/metrics");
+  EXPECT_EQ(answer.status(), 200);
+  const std::string& text = answer.response.body.content;
+  for (const char* word :
+       {"connections", "bytes", "sessions", "charges", "_bucket{", "# TYPE ", "refus", "ledger"}) {
+    EXPECT_NE(text.find(word), std::string::npos) << "no " << word << " in\n" << text;
+  }
+}
+
+TEST_F(AdminPort, IsHealthyAndReady) {
+  const AdminClient anyone(metered_.proxy().admin_address());
+  EXPECT_EQ(anyone.get("/healthz").status(), 200);
+  EXPECT_EQ(anyone.get("/readyz").status(), 200);
+}
+
+TEST_F(AdminPort, SurvivesClientsThatSendNonsenseOrLeave) {
+  for (const std::string raw :
+       {"\r\n\r\n", "GET", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        "POST /api/credits/purchase HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"}) {
+    RawClient client(metered_.proxy().admin_address());
+    client.send(raw);
+    client.reset();
+  }
+  RawClient large(metered_.proxy().admin_address());
+  static_cast<void>(large.try_send("GET / HTTP/1.1\r\nX: " + std::string(1'000'000, 'a') + "\r\n\r\n"));
+  large.reset();
+  EXPECT_EQ(as_alice_.get("/api/credits/balance").status(), 200);
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -1,0 +1,209 @@
+// PROXY_RULES, "Limits": slow, silent and too many clients cost a fixed amount and disturb nobody.
+
+#include <list>
+
+#include "tests/integration/plain_proxy.h"
+
+namespace payg::test {
+namespace {
+
+class HandshakeTimeout : public PlainProxy {
+ protected:
+  HandshakeTimeout() : PlainProxy(ProxySettings{.proxy_lines = {"handshake_timeout = \"500ms\""}}) {}
+};
+
+TEST_F(HandshakeTimeout, AnswersAHeadThatDoesNotBecomeWholeWith408) {
+  RawClient client = connect();
+  client.send("GET http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ");
+  EXPECT_EQ(read_response(client).status, 408);
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST_F(HandshakeTimeout, IsNotPutOffByAByteNowAndThen) {
+  RawClient client = connect();
+  client.send("GET http://127.0.0.1/ HTTP/1.1\r\nX: ");
+  while (!client.readable_within(std::chrono::milliseconds(50))) ASSERT_TRUE(client.try_send("a"));
+  EXPECT_EQ(read_response(client).status, 408);
+}
+
+TEST_F(HandshakeTimeout, ClosesAClientThatSaysNothing) {
+  RawClient client = connect();
+  const std::string answer = client.read_to_end();
+  EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 408 ")) << answer;
+}
+
+TEST_F(HandshakeTimeout, ClosesAHalfSpokenSocksHandshake) {
+  RawClient client = connect();
+  client.send(socks::greeting(socks::no_authentication));
+  EXPECT_EQ(client.read_exactly(2).substr(0, 1), "\x05");
+  client.send("\x05\x01");
+  EXPECT_LE(client.read_to_end().size(), 10U);
+}
+
+TEST_F(HandshakeTimeout, DoesNotConcernATunnelThatIsOpen) {
+  const Origin origin(scripts::echo());
+  RawClient client = connect();
+  ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
+  RawClient timekeeper = connect();  // is closed by the same limit, later than ours would be
+  timekeeper.read_to_end();
+  client.send("still here");
+  EXPECT_EQ(client.read_exactly(10), "still here");
+}
+
+class IdleTimeout : public PlainProxy {
+ protected:
+  IdleTimeout() : PlainProxy(ProxySettings{.proxy_lines = {"idle_timeout = \"500ms\""}}) {}
+};
+
+TEST_F(IdleTimeout, ClosesATunnelInWhichNothingMoves) {
+  const Origin origin(scripts::echo());
+  RawClient client = connect();
+  ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
+  client.send("hello");
+  EXPECT_EQ(client.read_exactly(5), "hello");
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(IdleTimeout, ClosesAnIdleSocksTunnel) {
+  const Origin origin(scripts::echo());
+  RawClient client = connect();
+  ASSERT_EQ(socks::open(client, socks::connect_to(origin.address())).code, 0);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(IdleTimeout, ClosesAnIdleKeepAliveConnection) {
+  const Origin origin(scripts::answer_ok());
+  RawClient client = connect();
+  client.send(get(origin));
+  EXPECT_EQ(read_response(client).status, 200);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(IdleTimeout, DoesNotCloseATunnelInWhichBytesMoveOneWay) {
+  Signal stop;
+  const Origin origin([&](OriginConnection& connection) {
+    while (!stop.is_set() && !connection.stream().readable_within(std::chrono::milliseconds(100))) {
+      connection.send(".");
+    }
+  });
+  RawClient client = connect();
+  ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
+  // Twenty dots take four times the limit, without a byte from the client.
+  EXPECT_EQ(client.read_exactly(20), std::string(20, '.'));
+  stop.set();
+}
+
+TEST_F(IdleTimeout, OfAnOriginThatNeverAnswersIs504) {
+  const Origin origin([](OriginConnection& connection) {
+    connection.read_request();
+    connection.stream().read_to_end();
+  });
+  EXPECT_EQ(ask(get(origin)).status, 504);
+}
+
+class ConnectionsOfAUser : public testing::Test {
+ protected:
+  ConnectionsOfAUser()
+      : proxy_(ProxySettings{.proxy_lines = {"max_connections_per_user = 2"}, .billing = BillingSettings{}}),
+        token_(proxy_.operator_client().create_user("alice")) {
+    proxy_.operator_client().add_credits("alice", "10");
+  }
+
+  ProxyProcess proxy_;
+  std::string token_;
+};
+
+TEST_F(ConnectionsOfAUser, BeyondTheLimitAreRefusedAs429AndReply2) {
+  const Origin origin(scripts::echo());
+  RawClient first = proxy_.connect();
+  ASSERT_EQ(http_connect(first, origin.authority(), "alice", token_).status, 200);
+  RawClient second = proxy_.connect();
+  ASSERT_EQ(socks::open(second, socks::connect_to(origin.address()), "alice", token_).code, 0);
+
+  RawClient third = proxy_.connect();
+  const auto refused = http_connect(third, origin.authority(), "alice", token_);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_NE(refused.field("Proxy-Status").value_or("").find("connection_limit_reached"), std::string::npos)
+      << refused.head.raw;
+  RawClient fourth = proxy_.connect();
+  EXPECT_EQ(socks::open(fourth, socks::connect_to(origin.address()), "alice", token_).code, 2);
+
+  first.close();
+  EXPECT_TRUE(eventually([&] {
+    RawClient next = proxy_.connect();
+    return http_connect(next, origin.authority(), "alice", token_).status == 200;
+  })) << "a connection that closes makes room";
+}
+
+TEST_F(ConnectionsOfAUser, AreNotCountedForAnotherUser) {
+  const Origin origin(scripts::echo());
+  const std::string other = proxy_.operator_client().create_user("bob");
+  proxy_.operator_client().add_credits("bob", "10");
+  std::list<RawClient> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back(proxy_.address());
+    ASSERT_EQ(http_connect(clients.back(), origin.authority(), "alice", token_).status, 200);
+  }
+  RawClient client = proxy_.connect();
+  EXPECT_EQ(http_connect(client, origin.authority(), "bob", other).status, 200);
+}
+
+TEST(FileDescriptors, RunningOutPausesAcceptingWithoutSpinningAndRecovers) {
+  ProxyLaunch launch;
+  launch.settings.workers = 1;
+  launch.open_files = 64;
+  ProxyProcess proxy(launch);
+  const Origin origin(scripts::answer_ok("served"));
+  {
+    std::list<RawClient> crowd;
+    for (int i = 0; i < 200; ++i) crowd.emplace_back(proxy.address());
+    const auto used_before = proxy.process().cpu_time();
+    // The last of them is in the backlog and hears nothing; a loop that spins would burn this whole second.
+    EXPECT_FALSE(crowd.back().readable_within(std::chrono::seconds(1)));
+    EXPECT_LT((proxy.process().cpu_time() - used_before).count(), 500);
+    EXPECT_TRUE(proxy.process().running());
+  }
+  RawClient client = proxy.connect();
+  client.send(get(origin));
+  EXPECT_EQ(read_response(client).body.content, "served");
+}
+
+TEST(ConnectionsInAll, BeyondTheLimitWaitOrAreRefusedAndTheProxyRecovers) {
+  const ProxyProcess proxy(ProxySettings{.workers = 1, .proxy_lines = {"max_connections = 4"}});
+  const Origin origin(scripts::answer_ok("served"));
+  std::list<RawClient> crowd;
+  for (int i = 0; i < 4; ++i) {
+    crowd.emplace_back(proxy.address());
+    crowd.back().send(get(origin));
+    ASSERT_EQ(read_response(crowd.back()).status, 200);
+  }
+  crowd.clear();
+  for (int i = 0; i < 8; ++i) {
+    RawClient client = proxy.connect();
+    client.send(get(origin, "Connection: close\r\n"));
+    EXPECT_EQ(read_response(client).body.content, "served") << i;
+  }
+}
+
+TEST(StalledClients, CostAFixedAmountOfMemory) {
+  ProxyProcess proxy;
+  const Origin origin(scripts::pattern_stream(1'000'000'000));
+  std::list<RawClient> stalled;
+  for (int i = 0; i < 20; ++i) {
+    stalled.emplace_back(proxy.address(), ReceiveBuffer::small);
+    ASSERT_EQ(http_connect(stalled.back(), origin.authority()).status, 200);
+  }
+  const std::size_t before = proxy.process().resident_bytes();
+  // While a reader beside them gets 100 MB, buffers without a bound would take as much for each of them.
+  RawClient reader = proxy.connect();
+  ASSERT_EQ(http_connect(reader, origin.authority()).status, 200);
+  PatternCheck check;
+  while (check.good_bytes() < 100'000'000 && check.intact()) check.feed(reader.read_some());
+  EXPECT_TRUE(check.intact());
+  const std::size_t after = proxy.process().resident_bytes();
+  EXPECT_LT(after, before + 200'000'000);
+  for (auto& client : stalled) EXPECT_EQ(client.read_some(1), Pattern::bytes(0, 1));
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tests/integration/plain_proxy.h"
+#include "tests/support/postgres_server.h"
+
+namespace payg::test {
+
+enum class LedgerKind { sqlite, postgres };
+
+inline void PrintTo(LedgerKind kind, std::ostream* out) {
+  *out << (kind == LedgerKind::sqlite ? "Sqlite" : "Postgres");
+}
+inline std::string name_of_ledger(const testing::TestParamInfo<LedgerKind>& test) {
+  return test.param == LedgerKind::sqlite ? "Sqlite" : "Postgres";
+}
+
+/// What a second costs in the configurations of these tests: 3.6 credits an hour.
+inline constexpr std::int64_t units_per_second = 3600;
+
+struct Account {
+  std::string name;
+  std::string token;
+};
+
+/// payg-proxy with billing on real time: increments of one second (or what the settings say).
+class MeteredProxy {
+ public:
+  explicit MeteredProxy(LedgerKind kind, BillingSettings billing = {}, ProxySettings settings = {});
+
+  ProxyProcess& proxy() { return *proxy_; }
+  /// A new user with `credits` ("0.003" is three seconds).
+  Account user(const std::string& name, const std::string& credits) const;
+  void top_up(const Account& account, const std::string& credits) const;
+  std::int64_t balance_units(const Account& account) const;
+  /// What was posted as usage for the user, as a positive number of units.
+  std::int64_t posted_usage_units(const Account& account) const;
+  /// How many usage rows he has.
+  int usage_rows(const Account& account) const;
+  /// Live sessions of the user, as his own calls show them.
+  int live_sessions(const Account& account) const;
+
+  RawClient http_tunnel(const Account& account, const Origin& origin) const;
+  RawClient socks_tunnel(const Account& account, const Origin& origin) const;
+  /// The status of one GET through the proxy on a connection of its own.
+  int fetch_status(const Account& account, const Origin& origin) const;
+
+ private:
+  std::unique_ptr<PostgresDatabase> database_;  // outlives the proxy
+  std::unique_ptr<ProxyProcess> proxy_;
+};
+
+/// A GET with credentials, in absolute form.
+std::string get_as(const Account& account, const Origin& origin);
+
+}  // namespace payg::test

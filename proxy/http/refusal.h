@@ -65,8 +65,8 @@ struct RefusalAudience {
 
 /// Appends a complete response: Proxy-Status (RFC 9209), Content-Length, Connection, Cache-Control: no-store,
 /// Proxy-Authenticate with 407, and a body that says the same as an RFC 9457 problem document or as a small
-/// HTML page. Whatever the texts hold comes out quoted; what is not
-/// ASCII, and so might be no UTF-8 either, as '?'.
+/// HTML page. Whatever the texts hold comes out quoted; what is not ASCII, and so might be no UTF-8 either,
+/// comes out as '?'.
 void append_refusal(std::string& out, const Refusal& refusal, const RefusalAudience& audience);
 
 /// The refusal of a head, target or framing that broke a rule.

@@ -109,6 +109,7 @@ TEST(ChunkedDecoder, BoundsExtensionsAndTrailers) {
   // The CR counts: the limit is on what is read before it is known to be over.
   expect_payload(chunk(ChunkedDecoder::max_extension_bytes - 1) + "0\r\n\r\n", "a");
   expect_error(chunk(ChunkedDecoder::max_extension_bytes) + "0\r\n\r\n");
+  expect_payload(chunk(200) + chunk(200) + chunk(200) + "0\r\n\r\n", "aaa");
   std::string many;
   for (std::size_t i = 0; i <= ChunkedDecoder::max_extension_bytes_in_all / 200; ++i) many += chunk(200);
   expect_error(many + "0\r\n\r\n");

@@ -1,0 +1,209 @@
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <future>
+
+#include "tests/unit/admin/admin_port.h"
+
+namespace payg::test {
+namespace {
+
+using Port = AdminPort;
+
+TEST_F(Port, IsProtectedFromBeingATarget) {
+  ASSERT_EQ(host.protected_addresses().size(), 1U);
+  EXPECT_EQ(host.protected_addresses()[0], "127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(host.lines().at(0), "admin: admin listening on 127.0.0.1:" + std::to_string(port));
+}
+
+TEST_F(Port, AnswersUnknownPathsWithAProblemDocument) {
+  for (const char* path : {"/nothing", "/api", "/api/credits/", "/api/credits/orders/", "/api/sessions/a/b",
+                           "/api/credits/events", "/api/locations", "/openapi.json", "/dashboard/",
+                           "/api/webhooks/paystack", "/api/admin/users/alice/", "//", "/../healthz"}) {
+    const std::string answer =
+        send_bytes(port, "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 404 ")) << path << answer;
+    EXPECT_NE(answer.find("\"code\":\"not_found\""), std::string::npos) << path;
+  }
+}
+
+TEST_F(Port, ProblemDocumentsHaveEveryMember) {
+  const Answer answer = ask({.path = "/nothing"});
+  EXPECT_EQ(answer.headers.at("content-type"), "application/problem+json");
+  EXPECT_EQ(answer.headers.at("cache-control"), "no-store");
+  const auto problem = answer.json();
+  EXPECT_EQ(problem.at("type"), "urn:payg-proxy:problem:not_found");
+  EXPECT_EQ(problem.at("status"), 404);
+  EXPECT_FALSE(problem.at("title").get<std::string>().empty());
+  EXPECT_FALSE(problem.at("detail").get<std::string>().empty());
+}
+
+TEST_F(Port, AnswersWrongMethodsWithWhatIsAllowed) {
+  for (const char* method : {"PUT", "DELETE", "PATCH", "TRACE", "POST", "BREW", "PROPFIND"}) {
+    const std::string answer = send_bytes(
+        port, std::string(method) + " /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 ")) << method << answer;
+    EXPECT_NE(answer.find("\r\nAllow: GET, HEAD, OPTIONS\r\n"), std::string::npos) << method << answer;
+    EXPECT_NE(answer.find("\"code\":\"method_not_allowed\""), std::string::npos) << method;
+  }
+  EXPECT_EQ(ask({.method = "PUT", .path = "/api/admin/users"}).headers.at("allow"),
+            "GET, HEAD, POST, OPTIONS");
+}
+
+TEST_F(Port, AnswersOptionsWithWhatIsAllowed) {
+  const Answer answer = ask({.method = "OPTIONS", .path = "/api/credits/purchase"});
+  EXPECT_EQ(answer.status, 204);
+  EXPECT_EQ(answer.headers.at("allow"), "POST, OPTIONS");
+}
+
+TEST_F(Port, AnswersHeadLikeGetWithoutABody) {
+  const Answer answer = ask({.method = "HEAD", .path = "/healthz"});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "");
+}
+
+TEST_F(Port, SurvivesWhatIsNotHttp) {
+  for (const std::string& bytes :
+       {std::string("\r\n\r\n"), std::string("GET\r\n\r\n"), std::string("GET /healthz\r\n\r\n"),
+        std::string("GET ::::: HTTP/1.1\r\n\r\n"), std::string("\x16\x03\x01\x02\x00", 5) + "\r\n\r\n",
+        std::string("POST /api/credits/purchase HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+        std::string("POST /api/credits/purchase HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        "GET /" + std::string(100'000, 'a') + " HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'a') + "\r\n\r\n"}) {
+    const std::string answer = send_bytes(port, bytes + "GET / HTTP/1.0\r\nConnection: close\r\n\r\n");
+    EXPECT_FALSE(answer.starts_with("HTTP/1.1 2") && bytes.size() > 10'000) << bytes.substr(0, 60);
+    EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+  }
+}
+
+TEST_F(Port, IsReadyWhileTheLedgerAnswers) {
+  EXPECT_EQ(ask({.path = "/healthz"}).json().at("status"), "ok");
+  EXPECT_EQ(ask({.path = "/readyz"}).json().at("status"), "ready");
+  metering.set_state(billing::LedgerState::away);
+  const Answer away = ask({.path = "/readyz"});
+  EXPECT_EQ(away.status, 503);
+  EXPECT_EQ(away.code(), "ledger_unavailable");
+  EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+}
+
+TEST_F(Port, ShowsTheCallsThatThereAre) {
+  const auto index = ask({.path = "/"}).json();
+  EXPECT_EQ(index.at("service"), "payg-proxy");
+  const auto calls = index.at("calls").get<std::vector<std::string>>();
+  EXPECT_NE(std::find(calls.begin(), calls.end(), "POST /api/credits/purchase"), calls.end());
+}
+
+class BlockedPort : public AdminPort {
+ protected:
+  void SetUp() override {
+    AdminPort::SetUp();
+    add_user("alice");
+    std::promise<void> entered;
+    ASSERT_TRUE(ledger_thread->post([&](billing::Ledger&) {
+      entered.set_value();
+      leave.get_future().wait();
+    }));
+    entered.get_future().wait();
+  }
+  /// Sends a request that waits for the ledger.
+  UniqueFd send_request() {
+    return send_only(port, "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" +
+                               bearer("alice-token") + "\r\n\r\n");
+  }
+  /// Twice around the loop: what was sent before has been read then.
+  void wait_for_the_loop() {
+    EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+    EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+  }
+
+  std::promise<void> leave;
+};
+
+TEST_F(BlockedPort, GoesOnWhenClientsLeaveBeforeTheirAnswers) {
+  for (int i = 0; i < 10; ++i) send_request();
+  wait_for_the_loop();
+  leave.set_value();
+  EXPECT_EQ(get("/api/credits/balance", "alice-token").status, 200);
+}
+
+TEST_F(BlockedPort, StopsWhileRequestsWaitForTheLedger) {
+  const UniqueFd staying = send_request();
+  send_request();
+  wait_for_the_loop();
+  server->stop();
+  char byte = 0;
+  EXPECT_EQ(::recv(staying.get(), &byte, 1, 0), 0);
+  leave.set_value();
+}
+
+TEST_F(Port, ListensOnlyOnceOnOneAddress) {
+  config::BillingConfig config = usual_config();
+  config.admin.address = "127.0.0.1:" + std::to_string(port);
+  billing::AdminServer second(
+      {.metering = metering, .host = host, .ledger = *ledger_thread, .config = config});
+  const auto bound = second.start();
+  ASSERT_FALSE(bound.ok());
+  EXPECT_NE(bound.error().find(config.admin.address), std::string::npos);
+}
+
+class NarrowPort : public AdminPort {
+  std::size_t queue_limit() const override { return 0; }
+};
+
+TEST_F(NarrowPort, RefusesAsBusyWhatTheLedgerThreadCannotTake) {
+  const Answer answer = ask({.path = "/api/credits/balance", .headers = {bearer("x")}});
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.code(), "busy");
+  EXPECT_EQ(answer.headers.at("retry-after"), "2");
+}
+
+class LostLedger : public AdminPort {
+  std::string ledger_url() const override { return "sqlite:/proc/no/such/folder/payg.db"; }
+};
+
+TEST_F(LostLedger, MakesEveryCallThatNeedsItUnavailable) {
+  for (const char* path : {"/api/credits/balance", "/api/sessions", "/api/credits/orders/sim-1"}) {
+    const Answer answer = get(path, "alice-token");
+    EXPECT_EQ(answer.status, 503) << path;
+    EXPECT_EQ(answer.code(), "ledger_unavailable") << path;
+    EXPECT_EQ(answer.headers.at("retry-after"), "2") << path;
+  }
+  EXPECT_EQ(get("/api/admin/audit", operator_token).status, 503);
+  EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+}
+
+class Metrics : public AdminPort {
+  void configure(config::BillingConfig&) override {
+    metering.counted.sessions_started = 5;
+    metering.counted.charges = 9;
+    metering.counted.charge_latency.counts = {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4};
+    metering.counted.charge_latency.sum_s = 41.5;
+  }
+};
+
+TEST_F(Metrics, AreThePrometheusTextOfProxyMeterLedgerAndPort) {
+  ask({.path = "/healthz"});
+  ask({.path = "/nothing"});
+  const Answer answer = ask({.path = "/metrics"});
+  EXPECT_EQ(answer.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  for (const char* line :
+       {"# TYPE payg_connections gauge\n", "payg_connections 3\n", "# TYPE payg_refusals_total counter\n",
+        "payg_refusals_total{reason=\"forbidden\"} 2\n", "payg_refusals_total{reason=\"too_many\"} 1\n",
+        "payg_sessions_started_total 5\n", "payg_charges_total 9\n",
+        "# TYPE payg_charge_latency_seconds histogram\n",
+        "payg_charge_latency_seconds_bucket{le=\"0.001\"} 1\n",
+        "payg_charge_latency_seconds_bucket{le=\"5\"} 3\n",
+        "payg_charge_latency_seconds_bucket{le=\"+Inf\"} 7\n", "payg_charge_latency_seconds_count 7\n",
+        "payg_ledger_up 1\n", "payg_admin_requests_total{route=\"/healthz\",status=\"200\"} 1\n",
+        "payg_admin_requests_total{route=\"none\",status=\"404\"} 1\n"})
+    EXPECT_NE(answer.body.find(line), std::string::npos) << line << answer.body;
+  EXPECT_EQ(answer.body.find("# TYPE payg_refusals_total"), answer.body.rfind("# TYPE payg_refusals_total"));
+}
+
+TEST_F(Metrics, ShowALedgerThatIsAway) {
+  metering.set_state(billing::LedgerState::away);
+  EXPECT_NE(ask({.path = "/metrics"}).body.find("payg_ledger_up 0\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace payg::test

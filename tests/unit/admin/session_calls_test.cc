@@ -1,0 +1,103 @@
+#include "tests/unit/admin/admin_port.h"
+
+namespace payg::test {
+namespace {
+
+class Sessions : public AdminPort {
+ protected:
+  void SetUp() override {
+    AdminPort::SetUp();
+    alice = add_user("alice");
+    give(alice, "10");
+    bob = add_user("bob");
+    give(bob, "10");
+  }
+  std::size_t count(const std::string& token, const std::string& query = "") {
+    return get("/api/sessions" + query, token).json().at("sessions").size();
+  }
+  Answer end(const std::string& id, const std::string& token) {
+    return ask({.method = "DELETE", .path = "/api/sessions/" + id, .headers = {bearer(token)}});
+  }
+
+  billing::User alice, bob;
+};
+
+TEST_F(Sessions, AreShownWithWhatTheMeterKnows) {
+  const auto id = start_session(alice, 0xabc, "blue");
+  metering.set_live({.id = id, .connections = 3, .up_bytes = 100, .down_bytes = 2000});
+  const auto sessions = get("/api/sessions", "alice-token").json().at("sessions");
+  ASSERT_EQ(sessions.size(), 1U);
+  const auto& session = sessions[0];
+  EXPECT_EQ(session.at("id"), "0000000000000abc");
+  EXPECT_EQ(session.at("user"), "alice");
+  EXPECT_EQ(session.at("node"), "node-1");
+  EXPECT_EQ(session.at("label"), "blue");
+  EXPECT_EQ(session.at("exit"), "direct");
+  EXPECT_EQ(session.at("started_at"), "2026-11-22T13:00:00.000Z");
+  EXPECT_EQ(session.at("paid_until"), "2026-11-22T13:01:00.000Z");
+  EXPECT_EQ(session.at("charged"), 0.01);
+  EXPECT_EQ(session.at("charged_units"), 48'000);
+  EXPECT_EQ(session.at("minutes"), 1);
+  EXPECT_EQ(session.at("connections"), 3);
+  EXPECT_EQ(session.at("bytes_up"), 100);
+  EXPECT_EQ(session.at("bytes_down"), 2000);
+}
+
+TEST_F(Sessions, OfAnotherNodeHaveNoConnectionsToShow) {
+  start_session(alice, 5, "");
+  const auto session = get("/api/sessions", "alice-token").json().at("sessions").at(0);
+  EXPECT_TRUE(session.at("connections").is_null());
+}
+
+TEST_F(Sessions, AreShownToTheirUserAndToTheOperator) {
+  start_session(alice, 1, "");
+  start_session(bob, 2, "");
+  EXPECT_EQ(count("alice-token"), 1U);
+  EXPECT_EQ(count("alice-token", "?user=bob"), 1U);
+  EXPECT_EQ(get("/api/sessions?user=bob", "alice-token").json().at("sessions").at(0).at("user"), "alice");
+  EXPECT_EQ(count(operator_token), 2U);
+  EXPECT_EQ(count(operator_token, "?user=bob"), 1U);
+  EXPECT_EQ(get("/api/sessions?user=nobody", operator_token).status, 404);
+}
+
+TEST_F(Sessions, OfThisNodeAreEndedByTheMeter) {
+  const auto id = start_session(alice, 1, "");
+  metering.set_live({.id = id});
+  const Answer answer = end(to_string(id), "alice-token");
+  EXPECT_EQ(answer.status, 204);
+  EXPECT_EQ(answer.body, "");
+  ASSERT_EQ(metering.ended_sessions().size(), 1U);
+  EXPECT_EQ(metering.ended_sessions()[0], id);
+}
+
+TEST_F(Sessions, OfAnotherNodeAreEndedInTheLedger) {
+  const auto id = start_session(alice, 1, "");
+  EXPECT_EQ(end(to_string(id), "alice-token").status, 204);
+  EXPECT_EQ(count("alice-token"), 0U);
+  EXPECT_EQ(end(to_string(id), "alice-token").status, 404);
+}
+
+TEST_F(Sessions, OfAnotherUserCannotBeEndedAndAreNotEvenThere) {
+  const auto id = start_session(alice, 1, "");
+  metering.set_live({.id = id});
+  const Answer theirs = end(to_string(id), "bob-token");
+  const Answer nobodys = end("00000000000000ff", "bob-token");
+  EXPECT_EQ(theirs.status, 404);
+  EXPECT_EQ(theirs.body, nobodys.body);
+  EXPECT_TRUE(metering.ended_sessions().empty());
+  EXPECT_EQ(count("alice-token"), 1U);
+}
+
+TEST_F(Sessions, OfAnybodyAreEndedByTheOperator) {
+  const auto id = start_session(alice, 1, "");
+  EXPECT_EQ(end(to_string(id), operator_token).status, 204);
+  EXPECT_EQ(count("alice-token"), 0U);
+}
+
+TEST_F(Sessions, WithAnIdThatIsNoneAreNotFound) {
+  for (const char* id : {"x", "0", "-1", "0000000000000abcd", "%00", "a%2Fb"})
+    EXPECT_EQ(end(id, "alice-token").status, 404) << id;
+}
+
+}  // namespace
+}  // namespace payg::test

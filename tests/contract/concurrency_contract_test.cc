@@ -1,0 +1,156 @@
+#include <array>
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "tests/contract/books.h"
+
+namespace payg::test {
+namespace {
+
+class Concurrency : public LedgerContract {
+ protected:
+  /// Runs `work(ledger, index)` on that many threads at the same time, each with a ledger of its own.
+  template <class Work>
+  void at_once(int threads, Work work) {
+    std::latch start(threads);
+    std::vector<std::thread> running;
+    for (int index = 0; index < threads; ++index) {
+      running.emplace_back([&, index] {
+        const auto own = books().open();
+        (void)own->ping();
+        start.arrive_and_wait();
+        work(*own, index);
+      });
+    }
+    for (std::thread& thread : running) thread.join();
+  }
+};
+PAYG_ON_EVERY_LEDGER(Concurrency);
+
+// Two nodes charge the same two users, in opposite orders, until nothing is left.
+TEST_P(Concurrency, BatchesOfTwoNodesNeverOverspendAndSumExactly) {
+  const std::array users = {user_with("alice", units(48'000 * 100 + 7)),
+                            user_with("bob", units(48'000 * 77 + 13))};
+  std::atomic<std::int64_t> taken{0};
+  std::atomic<int> errors{0};
+  at_once(2, [&](Ledger& own, int index) {
+    const std::string own_node = "node-" + std::to_string(index);
+    const SessionId session{static_cast<std::uint64_t>(index) + 1};
+    std::array<std::uint32_t, 2> numbers{1, 1};
+    for (int left = 200; left > 0; --left) {
+      const std::size_t first = static_cast<std::size_t>(index), second = 1 - first;
+      const std::array batch = {minute(users[first], session, numbers[first]),
+                                minute(users[second], session, numbers[second])};
+      const auto results = own.charge(own_node, batch);
+      if (!results) {
+        ++errors;
+        return;
+      }
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        const ChargeResult& result = (*results)[i];
+        if (result.balance < Credits()) ++errors;
+        if (result.outcome == ChargeResult::Outcome::granted) ++numbers[i == 0 ? first : second];
+        taken += result.amount.units();
+      }
+    }
+  });
+  EXPECT_EQ(errors, 0);
+  EXPECT_EQ(taken, 48'000 * 177 + 20);
+  for (const User& user : users) EXPECT_EQ(value_of(ledger().balance(user.id)), Credits());
+}
+
+TEST_P(Concurrency, ManyThreadsSettlingOneOrderCreditItOnce) {
+  const User alice = user_with("alice", Credits());
+  value_of(ledger().create_order(order_of(alice, "one")));
+  std::atomic<int> paid{0};
+  at_once(32, [&](Ledger& own, int) {
+    const auto order = own.settle_order("one", new_year);
+    if (order && order->state == OrderState::paid) ++paid;
+  });
+  EXPECT_EQ(paid, 32);
+  EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(27));
+  EXPECT_EQ(value_of(ledger().transactions(alice.id, std::nullopt, 10)).size(), 2U);
+}
+
+TEST_P(Concurrency, ManyThreadsPlacingOneOrderMakeOne) {
+  const User alice = user_with("alice", Credits());
+  std::atomic<int> created{0}, existing{0};
+  at_once(8, [&](Ledger& own, int index) {
+    Order order = order_of(alice, "order-" + std::to_string(index));
+    order.idempotency_key = "key";
+    order.request_digest = "digest";
+    const auto placed = own.create_order(order);
+    if (!placed) return;
+    ++(placed->origin == PlacedOrder::Origin::created ? created : existing);
+  });
+  EXPECT_EQ(created, 1);
+  EXPECT_EQ(existing, 7);
+  EXPECT_EQ(books().run("SELECT count(*) FROM payment_orders"), "1");
+}
+
+TEST_P(Concurrency, OneAdjustmentSentByManyIsMadeOnce) {
+  const User alice = user_with("alice", Credits());
+  std::atomic<int> made{0};
+  at_once(8, [&](Ledger& own, int) {
+    if (own.adjust(alice.id, credits(1), "gift", "", new_year)) ++made;
+  });
+  EXPECT_EQ(made, 8);
+  EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(1));
+}
+
+TEST_P(Concurrency, TakingTheLastCreditSucceedsOnce) {
+  const User alice = user_with("alice", credits(1));
+  std::atomic<int> taken{0}, refused{0};
+  at_once(8, [&](Ledger& own, int index) {
+    const auto result = own.adjust(alice.id, credits(-1), "take-" + std::to_string(index), "", new_year);
+    if (result) ++taken;
+    if (refusal_of(result) == "insufficient") ++refused;
+  });
+  EXPECT_EQ(taken, 1);
+  EXPECT_EQ(refused, 7);
+}
+
+TEST_P(Concurrency, OneNameIsGivenOnce) {
+  std::atomic<int> made{0}, refused{0};
+  at_once(8, [&](Ledger& own, int index) {
+    const auto user = own.create_user("alice", "", token_of(std::to_string(index)), new_year);
+    if (user) ++made;
+    if (refusal_of(user) == "already_exists") ++refused;
+  });
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(refused, 7);
+}
+
+// Every read, from any connection, finds the books right: also between the charge, the posting and the end.
+TEST_P(Concurrency, AnAuditInTheMiddleOfEverythingFindsNothing) {
+  const std::array users = {user_with("alice", credits(5)), user_with("bob", credits(5))};
+  std::atomic<int> at_work{3}, errors{0};
+  at_once(4, [&](Ledger& own, int index) {
+    if (index == 3) {
+      do {
+        const auto report = own.audit();
+        if (!report || !report->findings.empty()) ++errors;
+      } while (at_work > 0);
+      return;
+    }
+    const std::string own_node = "node-" + std::to_string(index);
+    for (std::uint32_t round = 1; round <= 30; ++round) {
+      const SessionId session{round * 10 + static_cast<std::uint64_t>(index)};
+      for (const User& user : users) {
+        const auto first = minute(user, session, 1);
+        const auto last = ending(user, session, new_year);
+        if (!own.charge(own_node, std::span(&first, 1))) ++errors;
+        if (!own.post_usage(own_node, new_year, new_year)) ++errors;
+        if (!own.adjust(user.id, units(1), to_string(session), "", new_year)) ++errors;
+        if (!own.end_sessions(std::span(&last, 1))) ++errors;
+      }
+    }
+    --at_work;
+  });
+  EXPECT_EQ(errors, 0);
+  EXPECT_EQ(value_of(ledger().balance(users[0].id)), units(18'000'000 - 90 * 48'000 + 90));
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -1,0 +1,219 @@
+#include <sqlite3.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/contract/books.h"
+#include "tests/fakes/failing_ledger.h"
+#include "tests/support/postgres_server.h"
+
+namespace payg::test {
+namespace {
+
+std::unique_ptr<Ledger> ledger_at(const std::string& url) {
+  auto factory = open_ledger(url);
+  if (!factory) throw std::runtime_error(factory.error());
+  return (*factory)();
+}
+
+TEST(PostgresFaults, ALostConnectionIsOpenedAgainByTheNextCall) {
+  PostgresServer server;
+  PostgresDatabase database(server.url());
+  const auto ledger = ledger_at(database.url());
+  value_of(ledger->migrate());
+  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
+  value_of(ledger->adjust(alice.id, credits(1), "start", "", new_year));
+  const auto first = minute(alice, session_a, 1);
+  value_of(ledger->charge(node, std::span(&first, 1)));
+
+  server.stop_immediately();
+  EXPECT_EQ(refusal_of(ledger->charge(node, std::span(&first, 1))), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  server.start();
+  // Sent again as it was: the stored answer, and nothing taken twice.
+  const auto again = value_of(ledger->charge(node, std::span(&first, 1))).at(0);
+  EXPECT_EQ(again.outcome, ChargeResult::Outcome::granted);
+  EXPECT_EQ(again.balance, units(3'552'000));
+}
+
+TEST(PostgresFaults, ARestartBetweenTwoCallsIsNoticedByOneOfThem) {
+  PostgresServer server;
+  PostgresDatabase database(server.url());
+  const auto ledger = ledger_at(database.url());
+  value_of(ledger->migrate());
+  server.stop_immediately();
+  server.start();
+  EXPECT_EQ(refusal_of(ledger->find_user("alice")), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->find_user("alice")), "not_found");
+}
+
+TEST(PostgresFaults, AConnectionThatTheServerCutsIsOpenedAgain) {
+  PostgresDatabase database;
+  const auto ledger = ledger_at(database.url());
+  value_of(ledger->migrate());
+  database.run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+      " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+}
+
+TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {
+  const auto ledger = ledger_at("postgresql://payg:hunter2@%2Fnonexistent/payg");
+  const auto refused = ledger->ping();
+  EXPECT_EQ(refusal_of(refused), "unavailable");
+  EXPECT_EQ(refused.error().message.find("hunter2"), std::string::npos);
+  EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
+}
+
+TEST(PostgresFaults, TheSecondOfTwoHostsIsUsedWhenTheFirstIsAway) {
+  PostgresServer server;
+  PostgresDatabase database(server.url());
+  const std::string host = "host=";
+  std::string url = database.url();
+  url.insert(url.find(host) + host.size(), "%2Fnonexistent,");
+  const auto ledger = ledger_at(url + "&target_session_attrs=read-write");
+  value_of(ledger->ping());
+}
+
+TEST(PostgresFaults, AServerThatHasBecomeReadOnlyIsUnavailableUntilAnotherConnectionIsMade) {
+  PostgresDatabase database;
+  const auto ledger = ledger_at(database.url());
+  value_of(ledger->migrate());
+  const std::string name = database.run("SELECT current_database()");
+  database.run("ALTER DATABASE " + name + " SET default_transaction_read_only = on");
+  const auto standby = ledger_at(database.url());
+  EXPECT_EQ(refusal_of(standby->create_user("alice", "", token_of("t"), new_year)), "unavailable");
+  database.run("BEGIN READ WRITE; ALTER DATABASE " + name + " RESET default_transaction_read_only; COMMIT");
+  EXPECT_EQ(refusal_of(standby->create_user("alice", "", token_of("t"), new_year)), "ok");
+}
+
+// What a pooler in transaction mode would lose must not be there.
+TEST(PostgresFaults, NothingIsKeptInTheDatabaseSession) {
+  PostgresDatabase database;
+  const auto ledger = ledger_at(database.url());
+  value_of(ledger->migrate());
+  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
+  const auto first = minute(alice, session_a, 1);
+  value_of(ledger->charge(node, std::span(&first, 1)));
+  const auto left = database.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
+  EXPECT_EQ(left, "0");
+  EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                         " AND state LIKE 'idle in transaction%'"),
+            "0");
+}
+
+/// No file of this process grows beyond a size while this lives; writes that would fail with EFBIG.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &old_limit_);
+    rlimit limit = old_limit_;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &old_limit_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*old_handler_)(int);
+  rlimit old_limit_{};
+};
+
+class SqliteFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = std::filesystem::temp_directory_path() / "payg-faults-XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string file() const { return folder_ + "/payg.db"; }
+
+  std::string folder_;
+};
+
+TEST_F(SqliteFaults, AFileThatCannotBeOpenedIsUnavailableAndNamed) {
+  std::ofstream(folder_ + "/file") << "not a folder";
+  const auto refused = ledger_at("sqlite:" + folder_ + "/file/payg.db")->migrate();
+  EXPECT_EQ(refusal_of(refused), "unavailable");
+  EXPECT_NE(refused.error().message.find("file/payg.db"), std::string::npos);
+}
+
+TEST_F(SqliteFaults, AFileThatIsNoDatabaseIsBroken) {
+  std::ofstream(file()) << std::string(8192, 'x');
+  EXPECT_EQ(refusal_of(ledger_at("sqlite:" + file())->migrate()), "broken");
+}
+
+TEST_F(SqliteFaults, AFileThatAppearsLaterIsOpenedByTheNextCall) {
+  std::ofstream(folder_ + "/later") << "in the way";
+  const auto ledger = ledger_at("sqlite:" + folder_ + "/later/payg.db");
+  EXPECT_EQ(refusal_of(ledger->migrate()), "unavailable");
+  std::filesystem::remove(folder_ + "/later");
+  EXPECT_EQ(value_of(ledger->migrate()), 1);
+}
+
+TEST_F(SqliteFaults, AFullDiskIsUnavailableAndNothingOfTheCallIsDone) {
+  const auto ledger = ledger_at("sqlite:" + file());
+  value_of(ledger->migrate());
+  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
+  // A limit of the size of files is the nearest thing to a full disk that needs no file system of its own.
+  const std::string note(4096, 'n');
+  std::string refused = "ok";
+  {
+    const FileSizeLimit limit(256 * 1024);
+    for (int i = 0; i < 1000 && refused == "ok"; ++i) {
+      refused = refusal_of(ledger->adjust(alice.id, credits(1), "r" + std::to_string(i), note, new_year));
+    }
+  }
+  EXPECT_EQ(refused, "unavailable");
+  value_of(ledger->adjust(alice.id, credits(1), "after", "", new_year));
+  EXPECT_TRUE(value_of(ledger->audit()).findings.empty());
+}
+
+TEST_F(SqliteFaults, TheJournalAndTheSyncAreWhatKeepsACommitThroughAPowerCut) {
+  value_of(ledger_at("sqlite:" + file())->migrate());
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &handle), SQLITE_OK);
+  std::string mode;
+  sqlite3_exec(
+      handle, "PRAGMA journal_mode",
+      [](void* found, int, char** fields, char**) {
+        *static_cast<std::string*>(found) = fields[0];
+        return 0;
+      },
+      &mode, nullptr);
+  sqlite3_close(handle);
+  EXPECT_EQ(mode, "wal");
+}
+
+TEST(FailingLedgers, FailBeforeOrAfterWhatTheyDoAsTheyAreTold) {
+  const auto books = make_books(Engine::sqlite);
+  const auto faults = std::make_shared<LedgerFaults>();
+  const auto ledger = failing(*open_ledger(books->url()), faults)();
+  value_of(ledger->migrate());
+  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
+
+  faults->set_next(1, LedgerFault::refused);
+  EXPECT_EQ(refusal_of(ledger->adjust(alice.id, credits(1), "a", "", new_year)), "unavailable");
+  EXPECT_EQ(value_of(ledger->balance(alice.id)), Credits());
+  faults->set_next(1, LedgerFault::answer_lost);
+  EXPECT_EQ(refusal_of(ledger->adjust(alice.id, credits(1), "a", "", new_year)), "unavailable");
+  EXPECT_EQ(value_of(ledger->balance(alice.id)), credits(1));
+  EXPECT_EQ(value_of(ledger->adjust(alice.id, credits(1), "a", "", new_year)).amount, credits(1));
+  faults->set(LedgerFault::refused);
+  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  faults->set(LedgerFault::none);
+  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+  EXPECT_EQ(faults->calls(), 10);
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -1,7 +1,5 @@
 #include "billing/reception.h"
 
-#include <openssl/crypto.h>
-
 #include <utility>
 
 #include "billing/denials.h"
@@ -9,10 +7,6 @@
 
 namespace payg::billing {
 namespace {
-
-bool matches(const TokenHash& stored, const TokenHash& given) {
-  return CRYPTO_memcmp(stored.data(), given.data(), stored.size()) == 0;
-}
 
 plugin::Authentication identify(const User& user, UserName name) {
   return {std::make_unique<BillingIdentity>(user.id, std::move(name))};
@@ -50,7 +44,7 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   if (!name) return answer.deny(denials::bad_user_name(describe(name.error())));
   const TokenHash token = hash_token(request.password);
   const auto known = with_.users.find(name->user);
-  if (known && matches(known->token, token)) return answer.accept(identify(*known, *std::move(name)));
+  if (known && equal_in_constant_time(known->token, token)) return answer.accept(identify(*known, *std::move(name)));
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
 
   const std::string user = name->user;
@@ -63,7 +57,7 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
 void Reception::decide(const Caller& caller, const StandingQueue::Answer& read) {
   if (!read.ok()) return caller.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
-  if (!standing || !matches(standing->user.token, caller.token))
+  if (!standing || !equal_in_constant_time(standing->user.token, caller.token))
     return caller.answer.deny(denials::bad_credentials());
   with_.users.remember(standing->user);
   caller.answer.accept(identify(standing->user, caller.name));

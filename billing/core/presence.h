@@ -23,6 +23,7 @@ class Presence {
 
   /// From here on open_at_watched() and opened_after_watched() speak of this moment.
   void watch(MonotonicTime moment) noexcept;
+  MonotonicTime watched() const noexcept { return watched_; }
   /// Whether a connection was open at the watched moment. One that closed at that very moment was not; one
   /// that opened at it was. When the moment lay in the past as it was named, and connections have changed
   /// since: what is now. REQUIRES: the moment has come.

@@ -18,9 +18,9 @@ struct UserName {
   static constexpr std::size_t max_user_length = 64;
   static constexpr std::size_t max_value_length = 64;
 
-  std::string user;
-  std::string country, state, city, isp;
-  std::string label;
+  std::string user{};
+  std::string country{}, state{}, city{}, isp{};
+  std::string label{};
   bool operator==(const UserName&) const = default;
 };
 

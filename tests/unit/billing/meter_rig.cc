@@ -1,0 +1,96 @@
+#include "tests/unit/billing/meter_rig.h"
+
+#include <algorithm>
+
+namespace payg::test {
+namespace {
+
+constexpr std::size_t many_sessions = 2'000'000;
+
+Biller::RandomSource counting_source() {
+  return [state = std::uint64_t{1}]() mutable { return state += 0x9e3779b97f4a7c15U; };
+}
+
+billing::LedgerError away() {
+  return {billing::LedgerError::Code::unavailable, "away"};
+}
+
+}  // namespace
+
+billing::LedgerBatchAnswer MapTill::answer(const billing::LedgerBatch& batch) {
+  ++batches;
+  if (mood == Mood::away) return {away(), away()};
+  std::vector<billing::ChargeResult> results;
+  for (const auto& request : batch.charges) results.push_back(charge(request));
+  ends.insert(ends.end(), batch.ends.begin(), batch.ends.end());
+  if (mood == Mood::losing_answers) return {away(), away()};
+  return {std::move(results), Done{}};
+}
+
+billing::ChargeResult MapTill::charge(const billing::ChargeRequest& request) {
+  Row& row = rows_[request.session];
+  if (request.number == row.number) return row.result;
+  Credits& balance = balances[request.user];
+  const auto bought = billing::purchase(balance, request.price, request.increment, request.rate);
+  balance = *balance.minus(bought.amount);
+  charges.push_back(request);
+  using Outcome = billing::ChargeResult::Outcome;
+  const Outcome outcome = bought.grant.count() > 0 ? Outcome::granted : Outcome::exhausted;
+  row = {request.number, {outcome, bought.amount, bought.grant, balance}};
+  return row.result;
+}
+
+MeterRig::MeterRig(Till& the_till, const Terms& terms, const BillerSettings& settings)
+    : till(the_till), table(many_sessions), biller(table, terms, settings, counting_source()) {}
+
+plugin::SessionHandle MeterRig::admit(UserId user, std::string_view label) {
+  return table.join(user, label, {})->session;
+}
+
+void MeterRig::establish(plugin::SessionHandle session) {
+  if (table.opened(session, "direct", clock.now()) == SessionTable::Opened::first)
+    biller.start(session, clock.now());
+  step();
+}
+
+plugin::SessionHandle MeterRig::connect(UserId user, std::string_view label) {
+  const auto session = admit(user, label);
+  establish(session);
+  return session;
+}
+
+void MeterRig::step() {
+  biller.advance(moment());
+  for (auto batch = biller.take_batch(moment()); batch; batch = biller.take_batch(moment()))
+    biller.on_answer(till.answer(*batch), moment());
+  for (const Cut& cut : biller.take_cuts()) cuts_.push_back({cut, clock.now()});
+}
+
+void MeterRig::run_until(MonotonicTime end) {
+  step();
+  for (auto next = biller.next_deadline(); next <= end; next = biller.next_deadline()) {
+    clock.set(std::max(next, clock.now()));
+    step();
+  }
+  clock.set(end);
+}
+
+void MeterRig::run_dry() {
+  step();
+  for (auto next = biller.next_deadline(); next != MonotonicTime::max(); next = biller.next_deadline())
+    run_until(std::max(next, clock.now()));
+}
+
+std::optional<EndReason> MeterRig::cut(plugin::SessionHandle session) const {
+  const auto seen =
+      std::find_if(cuts_.begin(), cuts_.end(), [&](const CutSeen& c) { return c.cut.session == session; });
+  return seen == cuts_.end() ? std::nullopt : std::optional(seen->cut.why);
+}
+
+std::optional<MonotonicTime> MeterRig::cut_at(plugin::SessionHandle session) const {
+  const auto seen =
+      std::find_if(cuts_.begin(), cuts_.end(), [&](const CutSeen& c) { return c.cut.session == session; });
+  return seen == cuts_.end() ? std::nullopt : std::optional(seen->at);
+}
+
+}  // namespace payg::test

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "billing/biller.h"
+#include "billing/session_table.h"
+#include "tests/support/fake_clock.h"
+
+namespace payg::test {
+
+using billing::Biller;
+using billing::BillerSettings;
+using billing::Credits;
+using billing::Cut;
+using billing::EndReason;
+using billing::Rate;
+using billing::SessionTable;
+using billing::Terms;
+using billing::UserId;
+
+inline constexpr Terms minute_at_eighty_cents{.price = Credits::from_units(48'000),
+                                              .increment = std::chrono::minutes(1),
+                                              .rate = Rate::from_thousandths(800)};
+
+/// Answers batches: what stands where the ledger does.
+class Till {
+ public:
+  virtual ~Till() = default;
+  virtual billing::LedgerBatchAnswer answer(const billing::LedgerBatch& batch) = 0;
+};
+
+/// Balances in a map, with a record of everything that was asked.
+class MapTill final : public Till {
+ public:
+  enum class Mood { answering, away, losing_answers };
+
+  billing::LedgerBatchAnswer answer(const billing::LedgerBatch& batch) override;
+
+  Mood mood = Mood::answering;
+  std::map<UserId, Credits> balances;
+  std::vector<billing::ChargeRequest> charges;  ///< that were applied
+  std::vector<billing::EndRequest> ends;
+  int batches = 0;
+
+ private:
+  billing::ChargeResult charge(const billing::ChargeRequest& request);
+
+  struct Row {
+    std::uint32_t number = 0;
+    billing::ChargeResult result;
+  };
+  std::map<billing::SessionId, Row> rows_;
+};
+
+/// A node under a simulated clock: a table, a biller, and the loop that BillingThread would run.
+class MeterRig {
+ public:
+  explicit MeterRig(Till& till, const Terms& terms = minute_at_eighty_cents,
+                    const BillerSettings& settings = {});
+
+  /// A connection that was admitted, whatever the balance, and is not yet established.
+  plugin::SessionHandle admit(UserId user, std::string_view label = {});
+  void establish(plugin::SessionHandle session);
+  /// Admitted and established now.
+  plugin::SessionHandle connect(UserId user, std::string_view label = {});
+  void disconnect(plugin::SessionHandle session) { table.closed(session, clock.now()); }
+
+  /// Time goes by, and everything that falls due in it is done at its own moment.
+  void run_for(std::chrono::nanoseconds time) { run_until(clock.now() + time); }
+  void run_until(MonotonicTime moment);
+  /// Until nothing falls due any more.
+  void run_dry();
+  /// Does what is to be done now.
+  void step();
+
+  billing::Moment moment() const { return {clock.now(), clock.wall_now()}; }
+  /// Why a session was cut; nullopt: it was not.
+  std::optional<EndReason> cut(plugin::SessionHandle session) const;
+  std::optional<MonotonicTime> cut_at(plugin::SessionHandle session) const;
+  billing::SessionId id_of(plugin::SessionHandle session) { return table.find(session)->id; }
+
+  FakeClock clock;
+  Till& till;
+  SessionTable table;
+  Biller biller;
+
+ private:
+  struct CutSeen {
+    Cut cut;
+    MonotonicTime at;
+  };
+  std::vector<CutSeen> cuts_;
+};
+
+}  // namespace payg::test

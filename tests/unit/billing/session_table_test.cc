@@ -1,0 +1,150 @@
+#include "billing/session_table.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "billing/slot_index.h"
+#include "tests/support/fake_clock.h"
+
+namespace payg::billing {
+namespace {
+
+constexpr UserId alice{7};
+constexpr MonotonicTime now = test::FakeClock::start;
+
+TEST(SessionTable, JoiningTwiceIsOneStay) {
+  SessionTable table(10);
+  const auto first = table.join(alice, "blue", {}), second = table.join(alice, "blue", {});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->session, second->session);
+  EXPECT_EQ(first->traffic, second->traffic);
+  EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(SessionTable, NobodyJoinsOnTheSpotBeforeAConnectionIsEstablished) {
+  SessionTable table(10);
+  const auto seat = table.join(alice, "", {});
+  EXPECT_FALSE(table.join_live(alice, "", {}));
+  EXPECT_EQ(table.opened(seat->session, "direct", now), SessionTable::Opened::first);
+  EXPECT_TRUE(table.join_live(alice, "", {}));
+  EXPECT_FALSE(table.join_live(alice, "other", {}));
+}
+
+TEST(SessionTable, BeingGivenTheSameSessionAgainAddsNothing) {
+  SessionTable table(10);
+  const auto seat = table.join(alice, "", {});
+  table.opened(seat->session, "direct", now);
+  const auto again = table.join_live(alice, "", seat->session);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->session, seat->session);
+  EXPECT_EQ(table.find(seat->session)->presence.pending(), 0U);
+}
+
+TEST(SessionTable, RefusesMoreStaysThanThereMayBe) {
+  SessionTable table(2);
+  EXPECT_TRUE(table.join(UserId{1}, "", {}));
+  const auto second = table.join(UserId{2}, "", {});
+  EXPECT_FALSE(table.join(UserId{3}, "", {}));
+  EXPECT_TRUE(table.join(UserId{1}, "", {})) << "a stay that is there may be joined";
+  table.abandoned(second->session);
+  EXPECT_TRUE(table.join(UserId{3}, "", {}));
+}
+
+TEST(SessionTable, AHandleIsNeverUsedAgain) {
+  SessionTable table(10);
+  std::set<plugin::SessionHandle> seen;
+  for (int i = 0; i < 1'000; ++i) {
+    const auto session = table.join(alice, "", {})->session;
+    EXPECT_TRUE(session);
+    EXPECT_TRUE(seen.insert(session).second);
+    table.abandoned(session);
+    EXPECT_EQ(table.find(session), nullptr);
+  }
+}
+
+TEST(SessionTable, AMeteredSessionIsFoundByItsIdWithItsTraffic) {
+  SessionTable table(10);
+  const auto seat = table.join(alice, "", {});
+  table.opened(seat->session, "direct", now);
+  Session* session = table.find(seat->session);
+  table.meter(*session, 0x0123456789abcdef, now);
+  seat->traffic->up_bytes = 5;
+  const auto live = table.find(session->id);
+  ASSERT_TRUE(live);
+  EXPECT_EQ(live->connections, 1U);
+  EXPECT_EQ(live->up_bytes, 5U);
+  EXPECT_FALSE(table.find(SessionId{99}));
+}
+
+TEST(SessionTable, IdsArePositiveAndDifferentEvenWhenChanceRepeatsItself) {
+  SessionTable table(100);
+  std::set<SessionId> ids;
+  for (int i = 0; i < 20; ++i) {
+    const auto seat = table.join(alice, std::to_string(i), {});
+    table.opened(seat->session, "direct", now);
+    Session* session = table.find(seat->session);
+    table.meter(*session, ~std::uint64_t{0}, now);
+    EXPECT_GT(static_cast<std::int64_t>(session->id.value), 0);
+    EXPECT_TRUE(ids.insert(session->id).second);
+  }
+}
+
+TEST(SlotIndex, FindsWhatIsThereAndNothingElseThroughManyChanges) {
+  SlotIndex index;
+  std::set<SlotIndex::Slot> model;
+  std::mt19937 random(42);
+  std::uniform_int_distribution<SlotIndex::Slot> any_slot(0, 499);
+  const auto hash_of = [](SlotIndex::Slot slot) {
+    return std::size_t{slot / 3};
+  };  // collides, and runs together
+  for (int i = 0; i < 20'000; ++i) {
+    const SlotIndex::Slot slot = any_slot(random);
+    if (model.insert(slot).second) {
+      index.insert(slot, hash_of);
+    } else {
+      model.erase(slot);
+      index.erase(slot, hash_of);
+    }
+    const SlotIndex::Slot probe = any_slot(random);
+    const auto found = index.find(hash_of(probe), [&](SlotIndex::Slot s) { return s == probe; });
+    ASSERT_EQ(found.has_value(), model.contains(probe));
+  }
+}
+
+/// Comes and goes, as connections of one worker do.
+void come_and_go(SessionTable& table, std::uint64_t seed, int times, std::atomic<int>& firsts) {
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < times; ++i) {
+    const UserId user{random() % 8 + 1};
+    auto seat = table.join_live(user, "", {});
+    if (!seat) seat = table.join(user, "", {});
+    if (!seat) continue;
+    if (random() % 4 == 0) {
+      table.abandoned(seat->session);
+      continue;
+    }
+    if (table.opened(seat->session, "direct", now) == SessionTable::Opened::first) ++firsts;
+    seat->traffic->up_bytes.fetch_add(1, std::memory_order_relaxed);
+    table.closed(seat->session, now);
+  }
+}
+
+TEST(SessionTable, WorkersComeAndGoTogether) {
+  SessionTable table(1'000);
+  std::atomic<int> firsts{0};
+  std::vector<std::thread> workers;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed)
+    workers.emplace_back([&table, &firsts, seed] { come_and_go(table, seed, 20'000, firsts); });
+  for (auto& worker : workers) worker.join();
+  // Each user's stay starts once, and nobody has ended it.
+  EXPECT_EQ(firsts, 8);
+  EXPECT_EQ(table.size(), 8U);
+}
+
+}  // namespace
+}  // namespace payg::billing

@@ -48,26 +48,18 @@ BodyRelay::Status BodyRelay::run_plain(MessageSide source, MessageSide sink, Rel
     plain_ = Plain::from_socket;
   }
   switch (flush(sink, count)) {
-    case FlushOutcome::all:
-      break;
-    case FlushOutcome::waiting:
-      return Status::waiting;
-    case FlushOutcome::failed:
-      return Status::sink_failed;
+    case FlushOutcome::all: break;
+    case FlushOutcome::waiting: return Status::waiting;
+    case FlushOutcome::failed: return Status::sink_failed;
   }
   switch (pump_.run(source.socket, sink.socket, resources, count)) {
-    case Pump::Status::waiting:
-      return Status::waiting;
-    case Pump::Status::yielding:
-      return Status::yielding;
-    case Pump::Status::done:
-      return Status::done;
+    case Pump::Status::waiting: return Status::waiting;
+    case Pump::Status::yielding: return Status::yielding;
+    case Pump::Status::done: return Status::done;
     case Pump::Status::ended:
       return framing_.kind == http::BodyFraming::Kind::until_close ? Status::done : Status::cut_short;
-    case Pump::Status::source_failed:
-      return Status::cut_short;
-    case Pump::Status::sink_failed:
-      return Status::sink_failed;
+    case Pump::Status::source_failed: return Status::cut_short;
+    case Pump::Status::sink_failed: return Status::sink_failed;
   }
   return Status::sink_failed;
 }
@@ -86,8 +78,7 @@ std::size_t BodyRelay::decode(std::string_view input, Buffer& unsent) {
     const auto step = decoder_.decode(input.substr(used));
     used += step.consumed;
     switch (step.event) {
-      case http::ChunkedDecoder::Event::need_more:
-        return used;
+      case http::ChunkedDecoder::Event::need_more: return used;
       case http::ChunkedDecoder::Event::data: {
         std::array<char, 18> line;
         if (chunk_again_) unsent.append(http::chunk_head(step.data.size(), line));
@@ -99,9 +90,7 @@ std::size_t BodyRelay::decode(std::string_view input, Buffer& unsent) {
         if (chunk_again_) unsent.append(http::last_chunk);
         coding_ = Coding::ended;
         break;
-      case http::ChunkedDecoder::Event::error:
-        coding_ = Coding::malformed;
-        break;
+      case http::ChunkedDecoder::Event::error: coding_ = Coding::malformed; break;
     }
   }
   return used;
@@ -116,12 +105,9 @@ BodyRelay::Status BodyRelay::run_chunked(MessageSide source, MessageSide sink, R
     if (coding_ == Coding::malformed) return Status::malformed;
     if (coding_ == Coding::ended || sink.unsent.size() >= gather_bytes || !source.socket.readable()) {
       switch (flush(sink, count)) {
-        case FlushOutcome::all:
-          break;
-        case FlushOutcome::waiting:
-          return Status::waiting;
-        case FlushOutcome::failed:
-          return Status::sink_failed;
+        case FlushOutcome::all: break;
+        case FlushOutcome::waiting: return Status::waiting;
+        case FlushOutcome::failed: return Status::sink_failed;
       }
       if (coding_ == Coding::ended) return Status::done;
       if (!source.socket.readable()) return Status::waiting;

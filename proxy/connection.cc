@@ -94,6 +94,7 @@ void Connection::on_ready(Socket&) noexcept {
 }
 
 void Connection::choose_stage() {
+  if (!client_.readable()) return;
   const auto scratch = worker_.resources().scratch;
   const auto got = client_.read(scratch);
   if (got.outcome == Socket::Outcome::blocked) return;

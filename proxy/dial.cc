@@ -158,22 +158,14 @@ void Dial::on_timeout() noexcept {
 
 void Dial::note_error(int error) noexcept {
   switch (error) {
-    case ECONNREFUSED:
-      failure_ = DialFailure::refused;
-      break;
-    case ETIMEDOUT:
-      failure_ = DialFailure::timed_out;
-      break;
+    case ECONNREFUSED: failure_ = DialFailure::refused; break;
+    case ETIMEDOUT: failure_ = DialFailure::timed_out; break;
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-    case EADDRNOTAVAIL:
-      failure_ = DialFailure::exhausted;
-      break;
-    default:
-      failure_ = DialFailure::unreachable;
-      break;
+    case EADDRNOTAVAIL: failure_ = DialFailure::exhausted; break;
+    default: failure_ = DialFailure::unreachable; break;
   }
 }
 

@@ -38,16 +38,10 @@ Exchange::Progress Exchange::run() {
 Exchange::Progress Exchange::run_request() {
   RelayResources& resources = connection_.worker().resources();
   switch (request_body_.run(client_, origin_.side(), resources, connection_.up_count())) {
-    case BodyRelay::Status::waiting:
-      break;
-    case BodyRelay::Status::yielding:
-      client_.socket.ready_again();
-      break;
-    case BodyRelay::Status::done:
-      request_state_ = RequestState::sent;
-      break;
-    case BodyRelay::Status::cut_short:
-      return Progress::broken;
+    case BodyRelay::Status::waiting: break;
+    case BodyRelay::Status::yielding: client_.socket.ready_again(); break;
+    case BodyRelay::Status::done: request_state_ = RequestState::sent; break;
+    case BodyRelay::Status::cut_short: return Progress::broken;
     case BodyRelay::Status::malformed:
       return response_ == Response::head ? Progress::bad_request : Progress::broken;
     case BodyRelay::Status::sink_failed:
@@ -65,17 +59,12 @@ Exchange::Progress Exchange::run_response() {
   }
   switch (response_body_.run(origin_.side(), client_, connection_.worker().resources(),
                              connection_.down_count())) {
-    case BodyRelay::Status::waiting:
-      return Progress::running;
-    case BodyRelay::Status::yielding:
-      origin_.socket->ready_again();
-      return Progress::running;
-    case BodyRelay::Status::done:
-      return finish();
+    case BodyRelay::Status::waiting: return Progress::running;
+    case BodyRelay::Status::yielding: origin_.socket->ready_again(); return Progress::running;
+    case BodyRelay::Status::done: return finish();
     case BodyRelay::Status::cut_short:
     case BodyRelay::Status::malformed:
-    case BodyRelay::Status::sink_failed:
-      return Progress::broken;
+    case BodyRelay::Status::sink_failed: return Progress::broken;
   }
   return Progress::broken;
 }

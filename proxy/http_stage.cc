@@ -1,7 +1,5 @@
 #include "proxy/http_stage.h"
 
-#include <algorithm>
-
 #include "proxy/http/basic_credentials.h"
 #include "proxy/tunnel.h"
 #include "proxy/worker.h"
@@ -10,9 +8,6 @@ namespace payg::proxy {
 namespace {
 
 constexpr std::size_t head_read_bytes = 4096;
-// A refused request's body is thrown away up to this, so that the connection stays usable; beyond it, closing
-// is cheaper.
-constexpr std::uint64_t most_discarded = 64 * 1024;
 
 }  // namespace
 
@@ -43,43 +38,33 @@ void HttpStage::enter(Phase phase) {
       head_timer_ = received_.empty() ? HeadTimer::idle : HeadTimer::running;
       connection_.set_timeout(received_.empty() ? settings.idle_timeout : settings.handshake_timeout);
       break;
-    case Phase::asking:
-      break;  // the head's time goes on
-    case Phase::dialing:
-      connection_.stop_timeout();
-      break;  // the dial has its own
+    case Phase::asking: break;                               // the head's time goes on
+    case Phase::dialing: connection_.stop_timeout(); break;  // the dial has its own
     case Phase::exchanging:
-    case Phase::refused:
-      connection_.set_timeout(settings.idle_timeout);
-      break;
-    case Phase::lingering:
-      connection_.set_timeout(linger_time);
-      break;
+    case Phase::refused: connection_.set_timeout(settings.idle_timeout); break;
+    case Phase::lingering: connection_.set_timeout(linger_time); break;
   }
 }
 
 void HttpStage::advance() noexcept {
+  // An answer that a plugin gives within the call comes back here; the loop below goes on with it, so that a
+  // thousand pipelined requests do not stand on the stack.
+  if (advancing_) return;
+  advancing_ = true;
   for (bool more = true; more && !connection_.is_closed();) {
     switch (phase_) {
-      case Phase::reading_head:
-        more = read_head();
-        break;
+      case Phase::reading_head: more = read_head(); break;
       case Phase::asking:
-      case Phase::dialing:
-        more = false;
-        break;
-      case Phase::exchanging:
-        more = run_exchange();
-        break;
-      case Phase::refused:
-        more = discard_body();
-        break;
+      case Phase::dialing: more = false; break;
+      case Phase::exchanging: more = run_exchange(); break;
+      case Phase::refused: more = discard_body(); break;
       case Phase::lingering:
         discard_until_end();
         more = false;
         break;
     }
   }
+  advancing_ = false;
 }
 
 // ---- reading_head
@@ -302,8 +287,7 @@ bool HttpStage::run_exchange() {
   exchange_->drop();
   exchange_.reset();
   switch (progress) {
-    case Exchange::Progress::running:
-      return false;
+    case Exchange::Progress::running: return false;
     case Exchange::Progress::answered_keep:
       if (!origin_reusable) drop_origin();
       end_request();
@@ -324,9 +308,7 @@ bool HttpStage::run_exchange() {
       become_tunnel(std::move(origin_), std::move(to_target), std::move(to_client));
       return false;
     }
-    case Exchange::Progress::retry:
-      dial();
-      return false;
+    case Exchange::Progress::retry: dial(); return false;
     case Exchange::Progress::bad_request:
       drop_origin();
       request_.persistence = http::Persistence::close;
@@ -341,9 +323,7 @@ bool HttpStage::run_exchange() {
       refuse(progress == Exchange::Progress::bad_response ? RefusalKind::bad_response
                                                           : RefusalKind::incomplete);
       return true;
-    case Exchange::Progress::broken:
-      connection_.abort();
-      return false;
+    case Exchange::Progress::broken: connection_.abort(); return false;
   }
   return false;
 }
@@ -376,9 +356,7 @@ http::Persistence HttpStage::persistence_behind_refusal() const noexcept {
   // Who expects 100 may or may not send its body after a refusal, and a body that is too long is not waited
   // for.
   const bool body_is_bearable =
-      !request_.has_body() ||
-      (!expects_continue_ && (request_.framing.kind == http::BodyFraming::Kind::chunked ||
-                              request_.framing.length <= most_discarded));
+      !request_.has_body() || (!expects_continue_ && BodyDiscard::is_worth_it(request_.framing));
   const bool keep = request_.persistence == http::Persistence::keep_alive && body_is_bearable &&
                     !connection_.worker().draining();
   return keep ? http::Persistence::keep_alive : http::Persistence::close;
@@ -397,45 +375,25 @@ void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence per
   unsent_.append(bytes);
   forget_head();
   request_.persistence = persistence;
-  discard_left_ =
-      request_.framing.kind == http::BodyFraming::Kind::chunked ? most_discarded : request_.framing.length;
-  discard_decoder_ = {};
+  discard_ = BodyDiscard(request_.framing);
   enter(Phase::refused);
 }
 
 bool HttpStage::discard_body() {
   switch (flush(client_side(), connection_.down_count())) {
-    case FlushOutcome::all:
-      break;
-    case FlushOutcome::waiting:
-      return false;
-    case FlushOutcome::failed:
-      connection_.close();
-      return false;
+    case FlushOutcome::all: break;
+    case FlushOutcome::waiting: return false;
+    case FlushOutcome::failed: connection_.close(); return false;
   }
   if (request_.persistence == http::Persistence::close) {
     linger();
     return true;
   }
-  while (request_.has_body()) {
-    if (!received_.empty()) {
-      if (request_.framing.kind == http::BodyFraming::Kind::length) {
-        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(discard_left_, received_.size()));
-        received_.consume(part);
-        discard_left_ -= part;
-        if (discard_left_ == 0) break;
-      } else {
-        const auto step = discard_decoder_.decode(received_.view());
-        const bool too_much = step.consumed > discard_left_;
-        discard_left_ -= std::min<std::uint64_t>(step.consumed, discard_left_);
-        received_.consume(step.consumed);
-        if (step.event == http::ChunkedDecoder::Event::end) break;
-        if (step.event == http::ChunkedDecoder::Event::error || too_much) {
-          linger();
-          return true;
-        }
-      }
-      continue;
+  for (;;) {
+    switch (discard_.take_from(received_)) {
+      case BodyDiscard::Progress::done: end_request(); return true;
+      case BodyDiscard::Progress::hopeless: linger(); return true;
+      case BodyDiscard::Progress::need_more: break;
     }
     if (!connection_.client().readable()) return false;
     const auto got = connection_.client().read(received_.writable(head_read_bytes));
@@ -446,8 +404,6 @@ bool HttpStage::discard_body() {
     }
     received_.commit(got.count);
   }
-  end_request();
-  return true;
 }
 
 void HttpStage::linger() {
@@ -461,7 +417,8 @@ void HttpStage::linger() {
 void HttpStage::discard_until_end() {
   if (!unsent_.empty()) {
     if (flush(client_side(), connection_.down_count()) == FlushOutcome::failed) return connection_.close();
-    if (unsent_.empty()) connection_.client().shut_down_writing();
+    if (!unsent_.empty()) return;  // the client's end may be there, but it has not got ours
+    connection_.client().shut_down_writing();
   }
   const auto scratch = connection_.worker().resources().scratch;
   for (int reads = 0; connection_.client().readable(); ++reads) {
@@ -502,8 +459,7 @@ void HttpStage::on_timeout() noexcept {
     }
     case Phase::dialing:
     case Phase::refused:
-    case Phase::lingering:
-      return connection_.close();
+    case Phase::lingering: return connection_.close();
   }
 }
 

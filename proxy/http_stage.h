@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
+#include "proxy/body_discard.h"
 #include "proxy/connection.h"
 #include "proxy/dial.h"
 #include "proxy/exchange.h"
-#include "proxy/http/chunked_decoder.h"
 #include "proxy/http/target.h"
 #include "proxy/stage.h"
 
@@ -89,13 +89,12 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   Phase phase_ = Phase::reading_head;
   enum class HeadTimer : std::uint8_t { running, idle } head_timer_ = HeadTimer::running;
   bool expects_continue_ = false;
+  bool advancing_ = false;
   const Exit* exit_ = nullptr;
   std::unique_ptr<Dial> dial_;
   std::unique_ptr<OriginConnection> origin_;
   std::optional<Exchange> exchange_;
-  /// Of a refused request's body: what is still to be thrown away, and how its end is told.
-  std::uint64_t discard_left_ = 0;
-  http::ChunkedDecoder discard_decoder_;
+  BodyDiscard discard_;  ///< of a refused request's body
   MonotonicTime last_activity_;
 };
 

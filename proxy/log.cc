@@ -8,28 +8,20 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(config::LogLevel level) {
   switch (level) {
-    case config::LogLevel::debug:
-      return spdlog::level::debug;
-    case config::LogLevel::info:
-      return spdlog::level::info;
-    case config::LogLevel::warning:
-      return spdlog::level::warn;
-    case config::LogLevel::error:
-      return spdlog::level::err;
+    case config::LogLevel::debug: return spdlog::level::debug;
+    case config::LogLevel::info: return spdlog::level::info;
+    case config::LogLevel::warning: return spdlog::level::warn;
+    case config::LogLevel::error: return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 spdlog::level::level_enum to_spdlog(plugin::LogLevel level) {
   switch (level) {
-    case plugin::LogLevel::debug:
-      return spdlog::level::debug;
-    case plugin::LogLevel::info:
-      return spdlog::level::info;
-    case plugin::LogLevel::warning:
-      return spdlog::level::warn;
-    case plugin::LogLevel::error:
-      return spdlog::level::err;
+    case plugin::LogLevel::debug: return spdlog::level::debug;
+    case plugin::LogLevel::info: return spdlog::level::info;
+    case plugin::LogLevel::warning: return spdlog::level::warn;
+    case plugin::LogLevel::error: return spdlog::level::err;
   }
   return spdlog::level::info;
 }

@@ -31,12 +31,9 @@ Pump::Status Pump::flush(Socket& sink, const ByteCount& count) {
 Pump::Status Pump::when_delivered() const noexcept {
   if (remaining_ == 0) return Status::done;
   switch (source_state_) {
-    case Source::open:
-      break;
-    case Source::ended:
-      return Status::ended;
-    case Source::failed:
-      return Status::source_failed;
+    case Source::open: break;
+    case Source::ended: return Status::ended;
+    case Source::failed: return Status::source_failed;
   }
   return Status::yielding;
 }
@@ -69,7 +66,8 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
     }
     if (remaining_ == 0) return Status::done;
     // The whole scratch buffer was filled: this is bulk, let the kernel move it.
-    if (got.count == resources.scratch.size() && start_splicing(resources.pipes)) {
+    if (got.count == resources.scratch.size()) {
+      mode_ = Mode::splicing;
       return run_splicing(source, sink, resources, count);
     }
     share -= std::min(share, got.count);
@@ -80,57 +78,62 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
 
 Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& resources,
                                 const ByteCount& count) {
-  std::size_t share = share_bytes;
-  while (share != 0) {
-    bool moved = false;
-    if (source.readable() && source_state_ == Source::open && remaining_ != 0 &&
-        pipe_.size < pipe_.capacity) {
-      const auto most = std::min<std::uint64_t>(pipe_.capacity - pipe_.size, remaining_);
-      const auto got = source.splice_to_pipe(pipe_.write_end.get(), static_cast<std::size_t>(most));
-      if (got.outcome == Socket::Outcome::failed) source_state_ = Source::failed;
-      if (got.outcome == Socket::Outcome::ended) source_state_ = Source::ended;
-      pipe_.size += got.count;
-      took(got.count);
-      moved = got.count != 0;
+  if (!pipe_.read_end) {
+    pipe_ = resources.pipes.take();
+    if (!pipe_.read_end) {
+      mode_ = Mode::copying;
+      return run_copying(source, sink, resources, count);
     }
+  }
+  std::size_t moved_in_all = 0;
+  while (moved_in_all < share_bytes) {
+    const std::size_t filled = fill_pipe(source);
+    std::size_t drained = 0;
     if (sink.writable() && pipe_.size != 0) {
       const auto put = sink.splice_from_pipe(pipe_.read_end.get(), pipe_.size);
       if (put.outcome == Socket::Outcome::failed) return Status::sink_failed;
-      pipe_.size -= put.count;
-      count(put.count);
-      share -= std::min(share, put.count);
-      moved = moved || put.count != 0;
+      drained = put.count;
+      pipe_.size -= drained;
+      count(drained);
     }
+    moved_in_all += drained;
     if (pipe_.size == 0 && when_delivered() != Status::yielding) {
-      stop_splicing(resources.pipes);
+      return_pipe(resources.pipes);
       return when_delivered();
     }
-    if (!moved) break;
+    if (filled == 0 && drained == 0) break;
   }
-  if (share == 0) return Status::yielding;
-  // Nothing more for now, and nothing inside: an idle tunnel holds no pipe. EAGAIN from a source that looked
-  // readable may also mean that the pipe had no free slot, but then it is not empty.
-  if (pipe_.size == 0) stop_splicing(resources.pipes);
+  if (moved_in_all >= share_bytes) return Status::yielding;
+  if (pipe_.size == 0) {
+    // Nothing more for now: an idle tunnel holds no pipe. When little came this time, little is expected next
+    // time.
+    return_pipe(resources.pipes);
+    if (moved_in_all < resources.scratch.size()) mode_ = Mode::copying;
+  }
   return Status::waiting;
 }
 
-bool Pump::start_splicing(PipePool& pipes) {
-  if (!may_splice_) return false;
-  pipe_ = pipes.take();
-  may_splice_ = static_cast<bool>(pipe_.read_end);
-  if (may_splice_) mode_ = Mode::splicing;
-  return may_splice_;
+std::size_t Pump::fill_pipe(Socket& source) {
+  if (!source.readable() || source_state_ != Source::open || remaining_ == 0 || pipe_.size >= pipe_.capacity)
+    return 0;
+  const auto most = std::min<std::uint64_t>(pipe_.capacity - pipe_.size, remaining_);
+  const auto got = source.splice_to_pipe(pipe_.write_end.get(), static_cast<std::size_t>(most));
+  if (got.outcome == Socket::Outcome::failed) source_state_ = Source::failed;
+  if (got.outcome == Socket::Outcome::ended) source_state_ = Source::ended;
+  if (got.outcome == Socket::Outcome::blocked && pipe_.size == 0) source.found_drained();
+  pipe_.size += got.count;
+  took(got.count);
+  return got.count;
 }
 
-void Pump::stop_splicing(PipePool& pipes) {
+void Pump::return_pipe(PipePool& pipes) {
   pipes.give_back(std::move(pipe_));
   pipe_ = Pipe{};
-  mode_ = Mode::copying;
 }
 
 void Pump::drop(PipePool& pipes) {
   pending_.clear();
-  if (mode_ == Mode::splicing) stop_splicing(pipes);
+  if (pipe_.read_end) return_pipe(pipes);
 }
 
 }  // namespace payg::proxy

@@ -66,8 +66,9 @@ class Pump {
   Status flush(Socket& sink, const ByteCount& count);
   /// What it means that the sink has everything: more to come, or how it ended.
   Status when_delivered() const noexcept;
-  bool start_splicing(PipePool& pipes);
-  void stop_splicing(PipePool& pipes);
+  /// Moves what fits from the source into the pipe; returns how much that was.
+  std::size_t fill_pipe(Socket& source);
+  void return_pipe(PipePool& pipes);
   void took(std::size_t count) noexcept {
     if (remaining_ != no_limit) remaining_ -= count;
   }
@@ -80,7 +81,6 @@ class Pump {
   Pipe pipe_;
   Mode mode_ = Mode::copying;
   Source source_state_ = Source::open;
-  bool may_splice_ = true;
 };
 
 }  // namespace payg::proxy

@@ -66,36 +66,24 @@ const RefusalRow& row_of(RefusalKind kind) noexcept {
 
 RefusalKind kind_of(plugin::Reason reason) noexcept {
   switch (reason) {
-    case plugin::Reason::bad_credentials:
-      return RefusalKind::bad_credentials;
-    case plugin::Reason::payment_required:
-      return RefusalKind::payment_required;
-    case plugin::Reason::forbidden:
-      return RefusalKind::forbidden;
-    case plugin::Reason::bad_request:
-      return RefusalKind::bad_request;
-    case plugin::Reason::too_many:
-      return RefusalKind::too_many;
-    case plugin::Reason::unavailable:
-      return RefusalKind::unavailable;
+    case plugin::Reason::bad_credentials: return RefusalKind::bad_credentials;
+    case plugin::Reason::payment_required: return RefusalKind::payment_required;
+    case plugin::Reason::forbidden: return RefusalKind::forbidden;
+    case plugin::Reason::bad_request: return RefusalKind::bad_request;
+    case plugin::Reason::too_many: return RefusalKind::too_many;
+    case plugin::Reason::unavailable: return RefusalKind::unavailable;
   }
   return RefusalKind::unavailable;
 }
 
 RefusalKind kind_of(DialFailure failure) noexcept {
   switch (failure) {
-    case DialFailure::unresolved:
-      return RefusalKind::unresolved;
-    case DialFailure::forbidden:
-      return RefusalKind::forbidden_target;
-    case DialFailure::refused:
-      return RefusalKind::refused;
-    case DialFailure::unreachable:
-      return RefusalKind::unreachable;
-    case DialFailure::timed_out:
-      return RefusalKind::timed_out;
-    case DialFailure::exhausted:
-      return RefusalKind::exhausted;
+    case DialFailure::unresolved: return RefusalKind::unresolved;
+    case DialFailure::forbidden: return RefusalKind::forbidden_target;
+    case DialFailure::refused: return RefusalKind::refused;
+    case DialFailure::unreachable: return RefusalKind::unreachable;
+    case DialFailure::timed_out: return RefusalKind::timed_out;
+    case DialFailure::exhausted: return RefusalKind::exhausted;
   }
   return RefusalKind::unreachable;
 }

@@ -10,7 +10,8 @@ namespace payg::proxy {
 bool Socket::open(event_base* base, UniqueFd fd, SocketHandler& handler) {
   fd_ = std::move(fd);
   handler_ = &handler;
-  readable_ = writable_ = peer_ended_ = false;
+  readable_ = peer_ended_ = false;
+  writable_ = true;  // an edge of its own comes too, but the first write need not wait for it
   event_.assign(base, fd_.get(), EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, this);
   if (event_.add()) return true;
   close();
@@ -73,7 +74,10 @@ Socket::Transfer Socket::splice_to_pipe(int pipe, std::size_t count) noexcept {
     moved = splice(fd_.get(), nullptr, pipe, nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (moved < 0 && errno == EINTR);
   if (moved == 0) return {Outcome::ended};
-  return came_to(moved, readable_);
+  // EAGAIN may also mean that the pipe has no free slot, so it says nothing about the socket: see
+  // found_drained().
+  bool readable_or_full = true;
+  return came_to(moved, readable_or_full);
 }
 
 Socket::Transfer Socket::splice_from_pipe(int pipe, std::size_t count) noexcept {

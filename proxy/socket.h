@@ -61,9 +61,11 @@ class Socket {
 
   Transfer read(std::span<char> into) noexcept;
   Transfer write(std::string_view bytes) noexcept;
-  /// splice(2) between this socket and a pipe; `count` bytes at most.
+  /// splice(2) between this socket and a pipe; `count` bytes at most. `blocked` from splice_to_pipe also
+  /// means that the pipe is full: a caller whose pipe was empty says found_drained().
   Transfer splice_to_pipe(int pipe, std::size_t count) noexcept;
   Transfer splice_from_pipe(int pipe, std::size_t count) noexcept;
+  void found_drained() noexcept { readable_ = false; }
   /// Half-close: tells the peer that nothing more comes.
   void shut_down_writing() noexcept;
   /// Another on_ready in the next round of the loop, although nothing changed: for work that was put off to

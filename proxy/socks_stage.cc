@@ -30,21 +30,13 @@ void SocksStage::receive() {
 void SocksStage::advance() {
   for (bool more = true; more && !connection_.is_closed();) {
     switch (step_) {
-      case Step::greeting:
-        more = read_greeting();
-        break;
-      case Step::credentials:
-        more = read_credentials();
-        break;
-      case Step::request:
-        more = read_request();
-        break;
+      case Step::greeting: more = read_greeting(); break;
+      case Step::credentials: more = read_credentials(); break;
+      case Step::request: more = read_request(); break;
       case Step::authenticating:
       case Step::admitting:
       case Step::dialing:
-      case Step::refused:
-        more = false;
-        break;
+      case Step::refused: more = false; break;
     }
   }
 }

@@ -36,11 +36,8 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, const Byte
   if (direction.way == Way::over) return;
   RelayResources& resources = connection_.worker().resources();
   switch (direction.pump.run(source, sink, resources, count)) {
-    case Pump::Status::waiting:
-      break;
-    case Pump::Status::yielding:
-      source.ready_again();
-      break;
+    case Pump::Status::waiting: break;
+    case Pump::Status::yielding: source.ready_again(); break;
     case Pump::Status::done:
     case Pump::Status::ended:
     case Pump::Status::source_failed:

@@ -251,6 +251,8 @@ void AdminServer::Impl::finish(RequestId id, const Reply& reply) {
 }
 
 void AdminServer::Impl::send(evhttp_request* request, std::string_view route, const Reply& reply) {
+  if (!reply.log_line.empty())
+    host_.log(plugin::LogLevel::warning, "admin", std::string(route) + ": " + reply.log_line);
   ++counts_[AnsweredBy{.route = route, .status = reply.status}];
   send_reply(request, reply);
 }

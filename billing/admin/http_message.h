@@ -29,6 +29,7 @@ struct Reply {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
+  std::string log_line{};  ///< for the operator, not sent; empty: nothing to say
 };
 
 /// The largest body that any call takes; more is refused as 413.

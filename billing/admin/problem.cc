@@ -47,6 +47,31 @@ const Row& row_of(Problem what) {
   std::abort();  // a Problem without a row: our own bug
 }
 
+// What only the operator can do something about.
+bool is_for_the_log(LedgerError::Code code) {
+  using Code = LedgerError::Code;
+  return code == Code::unavailable || code == Code::broken || code == Code::invalid;
+}
+
+Reply in_words_of_the_port(const LedgerError& error) {
+  switch (error.code) {
+    case LedgerError::Code::unavailable:
+      return problem(Problem::ledger_unavailable,
+                     "Ask again soon; with the same Idempotency-Key nothing happens twice.");
+    case LedgerError::Code::not_found: return problem(Problem::not_found, "There is nothing by that name.");
+    case LedgerError::Code::already_exists: return problem(Problem::user_exists, "That name is taken.");
+    case LedgerError::Code::conflict:
+      return problem(Problem::idempotency_key_reused,
+                     "This key or reference stands for another request already.");
+    case LedgerError::Code::insufficient:
+      return problem(Problem::insufficient_credits, "It would leave less than zero; nothing was changed.");
+    case LedgerError::Code::invalid:
+      return problem(Problem::invalid_value, "The ledger does not accept these values.");
+    case LedgerError::Code::broken: break;
+  }
+  return problem(Problem::internal, "The log says more.");
+}
+
 }  // namespace
 
 Reply problem(Problem what, std::string_view detail) {
@@ -69,25 +94,9 @@ Reply problem(Problem what, std::string_view detail) {
 }
 
 Reply problem(const LedgerError& error) {
-  switch (error.code) {
-    case LedgerError::Code::unavailable:
-      return problem(Problem::ledger_unavailable,
-                     "Ask again soon; with the same Idempotency-Key nothing happens twice.");
-    case LedgerError::Code::not_found:
-      return problem(Problem::not_found, "There is nothing by that name.");
-    case LedgerError::Code::already_exists:
-      return problem(Problem::user_exists, "That name is taken.");
-    case LedgerError::Code::conflict:
-      return problem(Problem::idempotency_key_reused,
-                     "This key or reference stands for another request already.");
-    case LedgerError::Code::insufficient:
-      return problem(Problem::insufficient_credits, "It would leave less than zero; nothing was changed.");
-    case LedgerError::Code::invalid:
-      return problem(Problem::invalid_value, "The ledger does not accept these values.");
-    case LedgerError::Code::broken:
-      break;
-  }
-  return problem(Problem::internal, "The log says more.");
+  Reply reply = in_words_of_the_port(error);
+  if (is_for_the_log(error.code)) reply.log_line = std::string(name_of(error.code)) + ": " + error.message;
+  return reply;
 }
 
 }  // namespace payg::billing

@@ -39,7 +39,8 @@ enum class Problem {
 Reply problem(Problem what, std::string_view detail);
 
 /// What a ledger's refusal is to a client. `not_found` and `already_exists` are said in the words of users
-/// and orders by those who know what was asked for; here they are the general ones.
+/// and orders by those who know what was asked for; here they are the general ones. What the operator should
+/// hear of goes into the reply's log_line.
 Reply problem(const LedgerError& error);
 
 }  // namespace payg::billing

@@ -41,18 +41,15 @@ std::string digest_of(std::string_view method, Credits price) {
   return sha256_hex("purchase\n" + std::string(method) + '\n' + std::to_string(price.units()));
 }
 
-Reply refusal_of(const PaymentError& error, const Call& call) {
-  call.host.log(plugin::LogLevel::warning, "payments", error.message);
-  switch (error.code) {
-    case PaymentError::Code::ledger:
-      return problem(LedgerError{.code = error.ledger, .message = error.message});
-    case PaymentError::Code::refused:
-      return problem(Problem::payment_refused, "Nothing was credited.");
-    case PaymentError::Code::unavailable:
-      break;
-  }
-  return problem(Problem::payment_unavailable,
-                 "Nothing was credited; the same Idempotency-Key goes on with the same order.");
+Reply refusal_of(const PaymentError& error) {
+  if (error.code == PaymentError::Code::ledger)
+    return problem(LedgerError{.code = error.ledger, .message = error.message});
+  Reply reply = error.code == PaymentError::Code::refused
+                    ? problem(Problem::payment_refused, "Nothing was credited.")
+                    : problem(Problem::payment_unavailable,
+                              "Nothing was credited; the same Idempotency-Key goes on with the same order.");
+  reply.log_line = error.message;
+  return reply;
 }
 
 Reply describe(const Order& order) {
@@ -102,7 +99,7 @@ Reply purchase_package(const Call& call) {
       .created_at = now,
       .paid_at = {}};
   const auto placed = (*provider)->begin(call.ledger, order, now);
-  if (!placed.ok()) return refusal_of(placed.error(), call);
+  if (!placed.ok()) return refusal_of(placed.error());
   call.metering.user_changed(call.caller.user);
 
   Reply reply = describe(placed->order);

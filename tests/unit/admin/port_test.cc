@@ -169,6 +169,8 @@ TEST_F(LostLedger, MakesEveryCallThatNeedsItUnavailable) {
     EXPECT_EQ(answer.headers.at("retry-after"), "2") << path;
   }
   EXPECT_EQ(get("/api/admin/audit", operator_token).status, 503);
+  ASSERT_EQ(host.lines().size(), 5U);  // that it listens, and one for each of these
+  EXPECT_TRUE(host.lines()[4].starts_with("admin: /api/admin/audit: unavailable: ")) << host.lines()[4];
   EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
 }
 

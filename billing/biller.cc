@@ -201,9 +201,7 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
       counters_.charged_units += static_cast<std::uint64_t>(result.amount.units());
       change(session, moment, [](Meter& meter) { meter.exhausted(); });
       break;
-    case ChargeResult::Outcome::fenced:
-      change(session, moment, [](Meter& meter) { meter.fenced(); });
-      break;
+    case ChargeResult::Outcome::fenced: change(session, moment, [](Meter& meter) { meter.fenced(); }); break;
   }
   Session* left = table_.find(handle);  // it may have ended and be gone
   if (left && left->meter && left->meter->owed() > 0) due_.push_back(handle);

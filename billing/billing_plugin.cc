@@ -142,13 +142,11 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
 
 std::string BillingPlugin::wait_for_ledger() {
   switch (node_->keeper.wait(first_attempt_limit)) {
-    case NodeKeeper::Progress::failed:
-      return node_->keeper.failure();
+    case NodeKeeper::Progress::failed: return node_->keeper.failure();
     case NodeKeeper::Progress::trying:
       host_.log(LogLevel::error, "billing", "the ledger is away: no session can start until it answers");
       break;
-    case NodeKeeper::Progress::ready:
-      break;
+    case NodeKeeper::Progress::ready: break;
   }
   return {};
 }
@@ -157,9 +155,6 @@ std::string BillingPlugin::start_admin() {
   const auto address = node_->admin.start();
   if (!address) return address.error();
   node_->reception.set_shop_url("http://" + address->to_string() + "/dashboard/credits");
-  sockaddr_storage storage;
-  address->to(storage);
-  host_.protect_address(reinterpret_cast<const sockaddr*>(&storage));
   return {};
 }
 
@@ -225,8 +220,7 @@ void BillingPlugin::on_established(const plugin::Attachment& attachment) noexcep
       // Admitted before the session was cut, by an answer that was still on its way when the cut was told.
       host_.end_session(attachment.session, denials::for_end(EndReason::requested, {}));
       break;
-    case SessionTable::Opened::another:
-      break;
+    case SessionTable::Opened::another: break;
   }
 }
 

@@ -98,11 +98,12 @@ LedgerBatchAnswer BillingThread::ask(Ledger& ledger, const LedgerBatch& batch) {
 
 std::uint64_t BillingThread::drain(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
+  if (stopping_) return sessions_left();
   const std::uint64_t round = rounds_;
   tasks_.push_back([](Biller& biller, const Moment& now) { biller.end_all(EndReason::drained, now); });
   changed_.notify_all();
   changed_.wait_for(lock, limit, [&] { return rounds_ > round && tasks_.empty() && is_settled_; });
-  return counters_.sessions_started - counters_.sessions_ended;
+  return sessions_left();
 }
 
 void BillingThread::stop() {

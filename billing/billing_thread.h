@@ -48,6 +48,8 @@ class BillingThread {
   void work_through(const std::vector<Task>& tasks);
   void send(LedgerBatch batch);
   LedgerBatchAnswer ask(Ledger& ledger, const LedgerBatch& batch);
+  /// REQUIRES: mutex_ is held.
+  std::uint64_t sessions_left() const { return counters_.sessions_started - counters_.sessions_ended; }
   Moment moment() const { return {clock_.now(), clock_.wall_now()}; }
 
   Biller& biller_;

@@ -48,18 +48,13 @@ Denial stopping() {
 
 Denial for_end(EndReason why, const std::string& url) {
   switch (why) {
-    case EndReason::exhausted:
-      return payment_required(url);
-    case EndReason::disabled:
-      return disabled();
-    case EndReason::requested:
-      return deny(Reason::forbidden, "the session was ended");
-    case EndReason::drained:
-      return stopping();
+    case EndReason::exhausted: return payment_required(url);
+    case EndReason::disabled: return disabled();
+    case EndReason::requested: return deny(Reason::forbidden, "the session was ended");
+    case EndReason::drained: return stopping();
     case EndReason::idle:
     case EndReason::node_lost:
-    case EndReason::unavailable:
-      break;
+    case EndReason::unavailable: break;
   }
   return ledger_away();
 }

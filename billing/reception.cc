@@ -44,7 +44,8 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   if (!name) return answer.deny(denials::bad_user_name(describe(name.error())));
   const TokenHash token = hash_token(request.password);
   const auto known = with_.users.find(name->user);
-  if (known && equal_in_constant_time(known->token, token)) return answer.accept(identify(*known, *std::move(name)));
+  if (known && equal_in_constant_time(known->token, token))
+    return answer.accept(identify(*known, *std::move(name)));
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
 
   const std::string user = name->user;

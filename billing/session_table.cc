@@ -161,10 +161,8 @@ SessionTable::Opened SessionTable::opened(plugin::SessionHandle handle, std::str
       session->phase = Session::Phase::live;
       shard.place_of(*session).released = false;
       return Opened::first;
-    case Session::Phase::live:
-      return Opened::another;
-    case Session::Phase::over:
-      break;
+    case Session::Phase::live: return Opened::another;
+    case Session::Phase::over: break;
   }
   return Opened::too_late;
 }

@@ -146,6 +146,7 @@ TEST(BillingPlugin, AUserWhoIsDisabledElsewhereIsCutAndRefused) {
   PluginRig rig;
   const auto user = rig.add_user("alice", "secret", "10");
   const Client client = rig.connect("alice", "secret");
+  rig.eventually([&] { return rig.ledger().live_sessions(user.id)->size() == 1; });
   ASSERT_TRUE(rig.ledger().set_state(user.id, UserState::disabled, rig.now()).ok());
   EXPECT_EQ(rig.host.wait_for_end(client.admission.session).reason, Reason::forbidden);
   EXPECT_EQ(rig.admit(rig.identify("alice", "secret")).denial.reason, Reason::forbidden);

@@ -96,31 +96,40 @@ std::size_t BodyRelay::decode(std::string_view input, Buffer& unsent) {
   return used;
 }
 
+BodyRelay::Status BodyRelay::status_when_delivered() const noexcept {
+  switch (coding_) {
+    case Coding::open: break;
+    case Coding::ended: return Status::done;
+    case Coding::cut_short: return Status::cut_short;
+    case Coding::malformed: return Status::malformed;
+  }
+  return Status::waiting;
+}
+
 BodyRelay::Status BodyRelay::run_chunked(MessageSide source, MessageSide sink, RelayResources& resources,
                                          const ByteCount& count) {
   for (int reads = 0;; ++reads) {
     if (coding_ == Coding::open && !source.received.empty()) {
       source.received.consume(decode(source.received.view(), sink.unsent));
     }
-    if (coding_ == Coding::malformed) return Status::malformed;
-    if (coding_ == Coding::ended || sink.unsent.size() >= gather_bytes || !source.socket.readable()) {
+    if (coding_ != Coding::open || sink.unsent.size() >= gather_bytes || !source.socket.readable()) {
       switch (flush(sink, count)) {
         case FlushOutcome::all: break;
         case FlushOutcome::waiting: return Status::waiting;
         case FlushOutcome::failed: return Status::sink_failed;
       }
-      if (coding_ == Coding::ended) return Status::done;
+      if (coding_ != Coding::open) return status_when_delivered();
       if (!source.socket.readable()) return Status::waiting;
     }
     if (reads == most_reads) return Status::yielding;
 
     const auto got = source.socket.read(resources.scratch);
     if (got.outcome == Socket::Outcome::blocked) continue;  // no longer readable: flushes, then waits
-    if (got.outcome == Socket::Outcome::failed) return Status::cut_short;
-    if (got.outcome == Socket::Outcome::ended) {
-      if (framing_.kind == http::BodyFraming::Kind::chunked) return Status::cut_short;
-      sink.unsent.append(http::last_chunk);
-      coding_ = Coding::ended;
+    if (got.outcome != Socket::Outcome::some) {
+      const bool whole =
+          got.outcome == Socket::Outcome::ended && framing_.kind != http::BodyFraming::Kind::chunked;
+      if (whole) sink.unsent.append(http::last_chunk);
+      coding_ = whole ? Coding::ended : Coding::cut_short;
       continue;
     }
     const std::string_view bytes(resources.scratch.data(), got.count);

@@ -52,7 +52,8 @@ class BodyRelay {
   /// Decodes into `unsent`; returns how much of `input` was used.
   std::size_t decode(std::string_view input, Buffer& unsent);
 
-  enum class Coding : std::uint8_t { open, ended, malformed };
+  enum class Coding : std::uint8_t { open, ended, cut_short, malformed };
+  Status status_when_delivered() const noexcept;
   /// What is left of a plain body goes from what was read already first, then through the pump.
   enum class Plain : std::uint8_t { from_received, from_socket };
 

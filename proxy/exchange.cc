@@ -63,7 +63,7 @@ Exchange::Progress Exchange::run_response() {
     case BodyRelay::Status::yielding: origin_.socket->ready_again(); return Progress::running;
     case BodyRelay::Status::done: return finish();
     case BodyRelay::Status::cut_short:
-    case BodyRelay::Status::malformed:
+    case BodyRelay::Status::malformed: return ends_with_connection_ ? Progress::broken : Progress::cut_short;
     case BodyRelay::Status::sink_failed: return Progress::broken;
   }
   return Progress::broken;
@@ -146,6 +146,7 @@ Exchange::Progress Exchange::on_response_head(const http::ResponseHead& head) {
        .persistence = persistence_});
   client_.unsent.append(bytes);
   if (upgraded) return Progress::upgraded;
+  ends_with_connection_ = framing_out.kind == http::BodyFraming::Kind::until_close;
   response_body_ = BodyRelay(framing.value(), framing_out);
   response_ = Response::body;
   return Progress::running;

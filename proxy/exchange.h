@@ -54,7 +54,10 @@ class Exchange {
     bad_request,   ///< the request's body breaks its framing
     bad_response,  ///< the origin's head is malformed
     no_response,   ///< the origin closed without a complete head
-    /// The client is gone, or has a part of a response that will never be complete: close so that it shows.
+    /// The client has a part of a response that will never be complete, and sees that by its framing: close
+    /// behind it.
+    cut_short,
+    /// The client is gone, or would take an orderly close for the end of its response: reset.
     broken,
   };
 
@@ -97,6 +100,7 @@ class Exchange {
   Response response_ = Response::head;
   http::Persistence persistence_ = http::Persistence::close;
   bool origin_reusable_ = false;
+  bool ends_with_connection_ = false;  ///< the response, at the client
   unsigned interim_responses_ = 0;
 };
 

@@ -293,6 +293,7 @@ bool HttpStage::run_exchange() {
       end_request();
       return true;
     case Exchange::Progress::answered_close:
+    case Exchange::Progress::cut_short:
       drop_origin();
       forget_head();
       linger();

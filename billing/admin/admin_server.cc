@@ -68,7 +68,7 @@ constexpr std::chrono::milliseconds accept_pause{200};
 
 class AdminServer::Impl {
  public:
-  explicit Impl(AdminDependencies dependencies)
+  explicit Impl(const AdminDependencies& dependencies)
       : metering_(dependencies.metering),
         host_(dependencies.host),
         ledger_(dependencies.ledger),
@@ -267,8 +267,7 @@ void AdminServer::Impl::resume_accepting() {
   evconnlistener_enable(listener_);
 }
 
-AdminServer::AdminServer(AdminDependencies dependencies)
-    : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
+AdminServer::AdminServer(AdminDependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
 
 AdminServer::~AdminServer() {
   stop();

@@ -10,11 +10,11 @@
 namespace payg::billing {
 namespace {
 
-constexpr ev_ssize_t max_head_bytes = 16 * 1024;
+constexpr ev_ssize_t max_head_bytes = 16'384;
 // libevent 2.1 answers a body above its own limit with a page of HTML that cannot be replaced. So its limit
 // stands well above ours: a body that is merely too large is read, dropped, and refused as a problem
 // document.
-constexpr ev_ssize_t max_evhttp_body_bytes = 16 * 1024 * 1024;
+constexpr ev_ssize_t max_evhttp_body_bytes = 16'777'216;
 // Between two reads or writes, and for an idle connection.
 constexpr timeval idle_limit{.tv_sec = 30, .tv_usec = 0};
 // Also those that evhttp has no name for, so that they get a 405 of ours instead of evhttp's HTML.

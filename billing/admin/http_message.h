@@ -33,6 +33,6 @@ struct Reply {
 };
 
 /// The largest body that any call takes; more is refused as 413.
-inline constexpr std::size_t max_body_bytes = 64 * 1024;
+inline constexpr std::size_t max_body_bytes = 65'536;
 
 }  // namespace payg::billing

@@ -163,7 +163,6 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenResponse{"HugeLength",
                        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nsmuggled"},
         BrokenResponse{"NoHttp", "220 mail.example ESMTP smuggled\r\n\r\n"},
-        BrokenResponse{"SpaceBeforeTheColon", "HTTP/1.1 200 OK\r\nContent-Length : 8\r\n\r\nsmuggled"},
         BrokenResponse{"NulInTheHead",
                        std::string("HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 8\r\n\r\nsmuggled", 56)},
         BrokenResponse{"BareLfInTheHead", "HTTP/1.1 200 OK\r\nX-A: a\nContent-Length: 8\r\n\r\nsmuggled"},
@@ -189,9 +188,12 @@ TEST_F(ResponseBody, ThatEndsBeforeItsLastChunkIsNeverMadeToLookComplete) {
 TEST_F(ResponseBody, WithABrokenChunkIsNeverMadeToLookComplete) {
   const Origin origin(scripts::answer_and_close(
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n"));
-  const auto response = ask(get(origin));
-  EXPECT_EQ(response.body.content, "hello");
-  EXPECT_FALSE(response.body.complete);
+  RawClient client = connect();
+  client.send(get(origin));
+  const std::string arrived = client.read_to_end();
+  // What of it arrives is open, as long as it does not end like a whole one: refused, cut off, or nothing.
+  EXPECT_TRUE(arrived.starts_with("HTTP/1.1 502 ") || !arrived.ends_with("0\r\n\r\n")) << arrived;
+  EXPECT_EQ(arrived.find("xyz"), std::string::npos) << arrived;
 }
 
 TEST_F(ResponseBody, ToHttp10ThatEndsTooEarlyDoesNotEndInOrder) {
@@ -226,6 +228,18 @@ TEST_F(ResponseBody, ThatComesEarlyIsDeliveredAndItsConnectionNotUsedAgain) {
   EXPECT_EQ(read_response(second).status, 403);
   const auto seen = origin.wait_for_requests(2);
   EXPECT_NE(seen[0].connection, seen[1].connection) << "its request body was never finished";
+}
+
+TEST_F(ResponseBody, IsFramedByAFieldWhoseNameIsFollowedBySpaces) {
+  // RFC 9112 §5.1: a proxy removes such white space from a response before it hands it on.
+  const Origin origin(answer_or_next("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"));
+  RawClient client = connect();
+  client.send(get(origin));
+  const auto response = read_response(client);
+  if (response.status == 502) return;  // refusing it is as good
+  EXPECT_EQ(response.field("Content-Length"), "2") << response.head.raw;
+  EXPECT_EQ(response.body.content, "ok");
+  expect_next_answer_is_clean(client, origin);
 }
 
 // ---- Upgrade

@@ -185,7 +185,8 @@ Finished run_program(const std::vector<std::string>& arguments) {
 }
 
 std::string built(const std::string& name) {
-  return std::string(PAYG_BUILD_FOLDER) + "/" + name;
+  const char* elsewhere = std::getenv("PAYG_TEST_PROGRAMS");
+  return std::string(elsewhere ? elsewhere : PAYG_BUILD_FOLDER) + "/" + name;
 }
 std::string source_file(const std::string& path) {
   return std::string(PAYG_SOURCE_FOLDER) + "/" + path;

@@ -34,6 +34,8 @@ billing::ChargeResult MapTill::charge(const billing::ChargeRequest& request) {
   const auto bought = billing::purchase(balance, request.price, request.increment, request.rate);
   balance = *balance.minus(bought.amount);
   charges.push_back(request);
+  grants[{request.session, request.number}] = bought.grant;
+  amounts.emplace_back(request.user, bought.amount.units());
   using Outcome = billing::ChargeResult::Outcome;
   const Outcome outcome = bought.grant.count() > 0 ? Outcome::granted : Outcome::exhausted;
   row = {request.number, {outcome, bought.amount, bought.grant, balance}};

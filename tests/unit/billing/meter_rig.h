@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "billing/biller.h"
@@ -42,6 +43,8 @@ class MapTill final : public Till {
   Mood mood = Mood::answering;
   std::map<UserId, Credits> balances;
   std::vector<billing::ChargeRequest> charges;  ///< that were applied
+  std::map<std::pair<billing::SessionId, std::uint32_t>, std::chrono::milliseconds> grants;
+  std::vector<std::pair<UserId, std::int64_t>> amounts;  ///< in units, one for each charge
   std::vector<billing::EndRequest> ends;
   int batches = 0;
 

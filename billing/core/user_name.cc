@@ -64,24 +64,17 @@ std::optional<UserNameError> set_field(UserName& name, std::string_view key, std
 
 std::string_view describe(UserNameError error) noexcept {
   switch (error) {
-    case UserNameError::no_user:
-      return "the user name is empty";
-    case UserNameError::bad_user:
-      return "the user name may have letters, digits, '_' and '.' only";
-    case UserNameError::user_too_long:
-      return "the user name is longer than 64 characters";
+    case UserNameError::no_user: return "the user name is empty";
+    case UserNameError::bad_user: return "the user name may have letters, digits, '_' and '.' only";
+    case UserNameError::user_too_long: return "the user name is longer than 64 characters";
     case UserNameError::unknown_key:
       return "the keys behind a user name are country, state, city, isp and session";
-    case UserNameError::repeated_key:
-      return "a key stands behind the user name twice";
-    case UserNameError::no_value:
-      return "a key behind the user name has no value";
+    case UserNameError::repeated_key: return "a key stands behind the user name twice";
+    case UserNameError::no_value: return "a key behind the user name has no value";
     case UserNameError::bad_value:
       return "a value behind the user name may have letters, digits and '_' only";
-    case UserNameError::value_too_long:
-      return "a value behind the user name is longer than 64 characters";
-    case UserNameError::bad_country:
-      return "a country is two letters";
+    case UserNameError::value_too_long: return "a value behind the user name is longer than 64 characters";
+    case UserNameError::bad_country: return "a country is two letters";
   }
   return "the user name is malformed";
 }

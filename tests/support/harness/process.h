@@ -86,8 +86,8 @@ struct Finished {
 Finished run_program(const ProgramCall& call);
 Finished run_program(const std::vector<std::string>& arguments);
 
-/// Where the build put one of its programs or modules, e.g. "payg-proxy". PAYG_TEST_PROGRAMS in the environment
-/// names another folder, so that an installed set of programs can be tested too.
+/// Where the build put one of its programs or modules, e.g. "payg-proxy". PAYG_TEST_PROGRAMS in the
+/// environment names another folder, so that an installed set of programs can be tested too.
 std::string built(const std::string& name);
 /// A file of the source tree, e.g. "config/demo.toml".
 std::string source_file(const std::string& path);

@@ -154,7 +154,7 @@ std::string BillingPlugin::wait_for_ledger() {
 std::string BillingPlugin::start_admin() {
   const auto address = node_->admin.start();
   if (!address) return address.error();
-  node_->reception.set_shop_url("http://" + address->to_string() + "/dashboard/credits");
+  node_->reception.set_shop_url("http://" + address->to_string() + "/api/credits/packages");
   return {};
 }
 

@@ -8,8 +8,24 @@
 namespace payg::billing {
 namespace {
 
-plugin::Authentication identify(const User& user, UserName name) {
-  return {std::make_unique<BillingIdentity>(user.id, std::move(name))};
+/// A user name as a client wrote it: what it says, or who it would be and what is wrong behind that.
+struct WireName {
+  UserName name;
+  std::optional<UserNameError> flaw;
+};
+
+Result<WireName, plugin::Denial> read_wire_name(std::string_view text) {
+  auto name = parse_user_name(text);
+  if (name) return WireName{*std::move(name), std::nullopt};
+  if (auto user = user_of(text)) return WireName{{.user = *std::move(user)}, name.error()};
+  // Nobody can have that name. Empty or endless it is no name at all; otherwise its writer is told what is
+  // wrong with it.
+  if (name.error() == UserNameError::bad_user) return denials::bad_user_name(describe(name.error()));
+  return denials::bad_credentials();
+}
+
+plugin::Authentication identify(const User& user, WireName name) {
+  return {std::make_unique<BillingIdentity>(user.id, std::move(name.name), name.flaw)};
 }
 
 plugin::Admission admission(const Seat& seat, const UserName& name) {
@@ -21,7 +37,7 @@ plugin::Admission admission(const Seat& seat, const UserName& name) {
 }  // namespace
 
 struct Reception::Caller {
-  UserName name;
+  WireName name;
   TokenHash token;
   // The one thing that changes: answering uses it up.
   mutable plugin::AuthenticationAnswer answer;
@@ -40,16 +56,16 @@ struct Reception::Applicant {
 void Reception::authenticate(const plugin::AuthenticationRequest& request,
                              plugin::AuthenticationAnswer answer) {
   if (!request.has_credentials) return answer.deny(denials::bad_credentials());
-  auto name = parse_user_name(request.name);
-  if (!name) return answer.deny(denials::bad_user_name(describe(name.error())));
+  auto wire = read_wire_name(request.name);
+  if (!wire) return answer.deny(wire.error());
   const TokenHash token = hash_token(request.password);
-  const auto known = with_.users.find(name->user);
+  const auto known = with_.users.find(wire->name.user);
   if (known && equal_in_constant_time(known->token, token))
-    return answer.accept(identify(*known, *std::move(name)));
+    return answer.accept(identify(*known, *std::move(wire)));
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
 
-  const std::string user = name->user;
-  auto caller = std::make_shared<const Caller>(*std::move(name), token, std::move(answer));
+  const std::string user = wire->name.user;
+  auto caller = std::make_shared<const Caller>(*std::move(wire), token, std::move(answer));
   const auto asked =
       with_.reader.ask(user, [this, caller](const auto& standing) { decide(*caller, standing); });
   if (asked == StandingQueue::Outcome::full) caller->answer.deny(denials::ledger_away());
@@ -68,6 +84,7 @@ void Reception::decide(const Caller& caller, const StandingQueue::Answer& read) 
 
 void Reception::admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer) {
   const auto& who = static_cast<const BillingIdentity&>(request.identity);
+  if (who.flaw) return answer.deny(denials::bad_user_name(describe(*who.flaw)));
   const State state = state_;
   if (state == State::closed) return answer.deny(denials::stopping());
   if (const auto seat = with_.table.join_live(who.user_id, who.name.label, request.attached))

@@ -19,11 +19,14 @@ namespace payg::billing {
 /// Who a connection pays as, and what its user name asked for.
 class BillingIdentity final : public plugin::Identity {
  public:
-  BillingIdentity(UserId id, UserName wire_name) : user_id(id), name(std::move(wire_name)) {
+  BillingIdentity(UserId id, UserName wire_name, std::optional<UserNameError> wire_flaw)
+      : user_id(id), name(std::move(wire_name)), flaw(wire_flaw) {
     user = id.value;
   }
   const UserId user_id;
-  const UserName name;
+  const UserName name;  ///< only `user`, when there is a flaw
+  /// What is wrong behind the user's name: told only to who has the right token, and so with the admission.
+  const std::optional<UserNameError> flaw;
 };
 
 /// Who may come in: answers the proxy's two questions, on the spot for a user who is known and a session that

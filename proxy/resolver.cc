@@ -36,7 +36,10 @@ Resolver::Resolver(event_base* base, const std::vector<std::string>& nameservers
 }
 
 Resolver::~Resolver() {
-  evdns_base_free(base_, 0);
+  // Questions that were cancelled are answered once more, from the loop: let it, so that nothing of them is left.
+  constexpr int fail_requests = 1;
+  evdns_base_free(base_, fail_requests);
+  event_base_loop(loop_, EVLOOP_NONBLOCK);
 }
 
 std::unique_ptr<Resolver::Resolution> Resolver::resolve(const std::string& name, ResolutionHandler& handler) {

@@ -100,6 +100,14 @@ Result<UserName, UserNameError> parse_user_name(std::string_view text) {
   return name;
 }
 
+std::optional<std::string> user_of(std::string_view text) {
+  const std::string lower = ascii_lower(text);
+  std::string_view rest = lower;
+  const std::string_view user = take_part(rest);
+  if (check_user(user)) return std::nullopt;
+  return std::string(user);
+}
+
 bool is_user(std::string_view name) noexcept {
   return !check_user(name);
 }

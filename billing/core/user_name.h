@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,9 @@ std::string_view describe(UserNameError error) noexcept;
 
 /// Reads a name; case is ignored.
 Result<UserName, UserNameError> parse_user_name(std::string_view text);
+
+/// USER alone, whatever stands behind it; nullopt when it breaks its own grammar: nobody can have that name.
+std::optional<std::string> user_of(std::string_view text);
 
 /// True for what may stand in USER: the grammar of the names under which users are created.
 bool is_user(std::string_view name) noexcept;

@@ -124,6 +124,11 @@ TEST_F(Admission, RefusesUserNamesThatBreakTheGrammarAs400) {
   }
 }
 
+TEST_F(Admission, TellsOnlyTheRightTokenWhatIsWrongBehindAUserName) {
+  const Account alice = metered_.user("alice", "10");
+  EXPECT_EQ(connect_status("alice-colour-blue", "a wrong token"), 407);
+}
+
 TEST_F(Admission, TakesTheKeysOfAUserNameInAnyOrderAndCase) {
   const Account alice = metered_.user("alice", "10");
   EXPECT_EQ(connect_status("Alice-SESSION-Blue", alice.token), 200);

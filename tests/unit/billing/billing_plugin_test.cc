@@ -45,11 +45,18 @@ TEST(BillingPlugin, MissingCredentialsAreRefused) {
   EXPECT_EQ(rig.authenticate_without_credentials().denial.reason, Reason::bad_credentials);
 }
 
-TEST(BillingPlugin, ABadUserNameIsABadRequestWhateverTheToken) {
+TEST(BillingPlugin, WhatIsWrongBehindAUserNameIsToldToTheRightToken) {
   PluginRig rig;
   rig.add_user("alice", "secret", "10");
-  EXPECT_EQ(rig.authenticate("alice-colour-blue", "secret").denial.reason, Reason::bad_request);
-  EXPECT_EQ(rig.authenticate("alice-session-a-session-b", "guess").denial.reason, Reason::bad_request);
+  EXPECT_EQ(rig.admit(rig.identify("alice-colour-blue", "secret")).denial.reason, Reason::bad_request);
+  EXPECT_EQ(rig.authenticate("alice-session-a-session-b", "guess").denial.reason, Reason::bad_credentials);
+}
+
+TEST(BillingPlugin, ANameThatNobodyCanHaveIsABadRequest) {
+  PluginRig rig;
+  EXPECT_EQ(rig.authenticate("al ice", "secret").denial.reason, Reason::bad_request);
+  EXPECT_EQ(rig.authenticate("", "secret").denial.reason, Reason::bad_credentials);
+  EXPECT_EQ(rig.authenticate(std::string(255, 'u'), "secret").denial.reason, Reason::bad_credentials);
 }
 
 TEST(BillingPlugin, WhoCannotPayIsToldWhereToBuy) {
@@ -58,7 +65,7 @@ TEST(BillingPlugin, WhoCannotPayIsToldWhereToBuy) {
   const auto said = rig.admit(rig.identify("alice", "secret"));
   EXPECT_EQ(said.denial.reason, Reason::payment_required);
   EXPECT_TRUE(said.denial.url.starts_with("http://127.0.0.1:")) << said.denial.url;
-  EXPECT_TRUE(said.denial.url.ends_with("/dashboard/credits")) << said.denial.url;
+  EXPECT_TRUE(said.denial.url.ends_with("/api/credits/packages")) << said.denial.url;
 }
 
 TEST(BillingPlugin, AfterBuyingTheSameConnectionIsLetIn) {

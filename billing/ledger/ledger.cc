@@ -27,78 +27,51 @@ std::optional<SessionId> parse_session_id(std::string_view hex) {
 
 std::string_view name_of(LedgerError::Code code) noexcept {
   switch (code) {
-    case LedgerError::Code::unavailable:
-      return "unavailable";
-    case LedgerError::Code::not_found:
-      return "not_found";
-    case LedgerError::Code::already_exists:
-      return "already_exists";
-    case LedgerError::Code::conflict:
-      return "conflict";
-    case LedgerError::Code::insufficient:
-      return "insufficient";
-    case LedgerError::Code::invalid:
-      return "invalid";
-    case LedgerError::Code::broken:
-      return "broken";
+    case LedgerError::Code::unavailable: return "unavailable";
+    case LedgerError::Code::not_found: return "not_found";
+    case LedgerError::Code::already_exists: return "already_exists";
+    case LedgerError::Code::conflict: return "conflict";
+    case LedgerError::Code::insufficient: return "insufficient";
+    case LedgerError::Code::invalid: return "invalid";
+    case LedgerError::Code::broken: return "broken";
   }
   return "unknown";
 }
 
 std::string_view name_of(EndReason reason) noexcept {
   switch (reason) {
-    case EndReason::idle:
-      return "idle";
-    case EndReason::exhausted:
-      return "exhausted";
-    case EndReason::requested:
-      return "requested";
-    case EndReason::disabled:
-      return "disabled";
-    case EndReason::drained:
-      return "drained";
-    case EndReason::node_lost:
-      return "node_lost";
-    case EndReason::unavailable:
-      return "unavailable";
+    case EndReason::idle: return "idle";
+    case EndReason::exhausted: return "exhausted";
+    case EndReason::requested: return "requested";
+    case EndReason::disabled: return "disabled";
+    case EndReason::drained: return "drained";
+    case EndReason::node_lost: return "node_lost";
+    case EndReason::unavailable: return "unavailable";
   }
   return "unknown";
 }
 
 std::string_view name_of(TransactionType type) noexcept {
   switch (type) {
-    case TransactionType::purchase:
-      return "purchase";
-    case TransactionType::bonus:
-      return "bonus";
-    case TransactionType::usage:
-      return "usage";
-    case TransactionType::refund:
-      return "refund";
-    case TransactionType::adjustment:
-      return "adjustment";
+    case TransactionType::purchase: return "purchase";
+    case TransactionType::bonus: return "bonus";
+    case TransactionType::usage: return "usage";
+    case TransactionType::refund: return "refund";
+    case TransactionType::adjustment: return "adjustment";
   }
   return "unknown";
 }
 
 std::string_view name_of(OrderState state) noexcept {
   switch (state) {
-    case OrderState::pending:
-      return "pending";
-    case OrderState::paid:
-      return "paid";
-    case OrderState::failed:
-      return "failed";
-    case OrderState::abandoned:
-      return "abandoned";
-    case OrderState::expired:
-      return "expired";
-    case OrderState::review:
-      return "review";
-    case OrderState::refunded:
-      return "refunded";
-    case OrderState::disputed:
-      return "disputed";
+    case OrderState::pending: return "pending";
+    case OrderState::paid: return "paid";
+    case OrderState::failed: return "failed";
+    case OrderState::abandoned: return "abandoned";
+    case OrderState::expired: return "expired";
+    case OrderState::review: return "review";
+    case OrderState::refunded: return "refunded";
+    case OrderState::disputed: return "disputed";
   }
   return "unknown";
 }

@@ -238,7 +238,8 @@ class Ledger {
 
   // -- metering
   /// Announces a node, and ends every session that an earlier life of the same node left open
-  /// (EndReason::node_lost), posting its usage.
+  /// (EndReason::node_lost), posting its usage. Works in portions, each a transaction, so that nobody's
+  /// charges wait for long; sent again it does what is left.
   virtual LedgerResult<Settled> start_node(std::string_view node, WallTime at) = 0;
   /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
@@ -251,7 +252,7 @@ class Ledger {
   /// a row, is no error and changes nothing.
   virtual LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) = 0;
   /// Posts the usage of the node's live sessions that were last posted (or started) at or before
-  /// `older_than`.
+  /// `older_than`. In portions, as start_node.
   virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;

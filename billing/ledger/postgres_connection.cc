@@ -220,11 +220,8 @@ std::optional<PostgresConnection::Failure> PostgresConnection::collect(std::vect
     PostgresRows owned(*result);
     switch (PQresultStatus(*result)) {
       case PGRES_TUPLES_OK:
-      case PGRES_COMMAND_OK:
-        rows.push_back(std::move(owned));
-        break;
-      case PGRES_PIPELINE_ABORTED:
-        break;  // a statement behind the one that failed
+      case PGRES_COMMAND_OK: rows.push_back(std::move(owned)); break;
+      case PGRES_PIPELINE_ABORTED: break;  // a statement behind the one that failed
       case PGRES_PIPELINE_SYNC:
         if (failure) PQexitPipelineMode(connection_.get());
         return failure;

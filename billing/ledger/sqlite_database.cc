@@ -20,10 +20,8 @@ LedgerError::Code code_of(int extended) {
     case SQLITE_PERM:
     case SQLITE_NOMEM:
     case SQLITE_INTERRUPT:
-    case SQLITE_PROTOCOL:
-      return LedgerError::Code::unavailable;
-    default:
-      return LedgerError::Code::broken;
+    case SQLITE_PROTOCOL: return LedgerError::Code::unavailable;
+    default: return LedgerError::Code::broken;
   }
 }
 
@@ -85,15 +83,9 @@ LedgerError SqliteDatabase::last_error(std::string_view doing) const {
 SqliteTransaction::SqliteTransaction(SqliteDatabase& database, Kind kind) : database_(database) {
   error_ = database_.open();
   switch (kind) {
-    case Kind::read:
-      execute("BEGIN");
-      break;
-    case Kind::write:
-      execute("BEGIN IMMEDIATE");
-      break;
-    case Kind::exclusive:
-      execute("BEGIN EXCLUSIVE");
-      break;
+    case Kind::read: execute("BEGIN"); break;
+    case Kind::write: execute("BEGIN IMMEDIATE"); break;
+    case Kind::exclusive: execute("BEGIN EXCLUSIVE"); break;
   }
   open_ = !failed();
 }

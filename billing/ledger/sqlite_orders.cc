@@ -102,13 +102,11 @@ bool may_be_paid(OrderState state) {
     case OrderState::pending:
     case OrderState::failed:
     case OrderState::abandoned:
-    case OrderState::expired:
-      return true;
+    case OrderState::expired: return true;
     case OrderState::paid:
     case OrderState::review:
     case OrderState::refunded:
-    case OrderState::disputed:
-      return false;
+    case OrderState::disputed: return false;
   }
   return false;
 }

@@ -33,13 +33,9 @@ template <class Call>
 auto FailingLedger::attempt(Call call) -> decltype(call()) {
   const LedgerError away{LedgerError::Code::unavailable, "the test says so"};
   switch (faults_->take()) {
-    case LedgerFault::none:
-      return call();
-    case LedgerFault::refused:
-      return away;
-    case LedgerFault::answer_lost:
-      (void)call();
-      return away;
+    case LedgerFault::none: return call();
+    case LedgerFault::refused: return away;
+    case LedgerFault::answer_lost: (void)call(); return away;
   }
   return away;
 }

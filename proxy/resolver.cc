@@ -5,6 +5,7 @@
 #include <event2/util.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace payg::proxy {
 
@@ -36,10 +37,13 @@ Resolver::Resolver(event_base* base, const std::vector<std::string>& nameservers
 }
 
 Resolver::~Resolver() {
-  // Questions that were cancelled are answered once more, from the loop: let it, so that nothing of them is left.
+  close();
+}
+
+void Resolver::close() noexcept {
+  if (base_ == nullptr) return;
   constexpr int fail_requests = 1;
-  evdns_base_free(base_, fail_requests);
-  event_base_loop(loop_, EVLOOP_NONBLOCK);
+  evdns_base_free(std::exchange(base_, nullptr), fail_requests);
 }
 
 std::unique_ptr<Resolver::Resolution> Resolver::resolve(const std::string& name, ResolutionHandler& handler) {

@@ -34,6 +34,10 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
+  /// Ends name resolution. libevent answers each cancelled question once more, from the loop: run it once
+  /// behind this, or what belongs to them is never freed. REQUIRES: every Resolution is gone.
+  void close() noexcept;
+
   /// The questions under way about one name. Destroying it cancels what has not been answered.
   class Resolution;
 

@@ -188,6 +188,8 @@ void Server::stop() {
   if (phase_ == Phase::stopped) return;
   phase_ = Phase::stopped;
   for (auto& worker : workers_) worker->stop();
+  workers_run_.store(
+      false, std::memory_order_release);  // sessions that the plugins end now have no connections left
   for (std::size_t i = 0; i < plugins_started_; ++i) {
     plugins_[i]->interrupt();
     plugins_[i]->stop();

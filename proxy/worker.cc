@@ -76,6 +76,8 @@ void Worker::stop() noexcept {
   loop_.drain();
   keeper_.drain();
   sweep();
+  resolver_.close();
+  event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
 }
 
 void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why) {

@@ -281,7 +281,9 @@ LedgerState BillingPlugin::ledger_state() const {
 }
 
 MeteringCounters BillingPlugin::counters() const {
-  return node_->billing.counters();
+  MeteringCounters counters = node_->billing.counters();
+  counters.charge_wait = node_->health.charge_wait();
+  return counters;
 }
 
 }  // namespace payg::billing

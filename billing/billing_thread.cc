@@ -82,17 +82,13 @@ void BillingThread::send(LedgerBatch batch) {
 
 LedgerBatchAnswer BillingThread::ask(Ledger& ledger, const LedgerBatch& batch) {
   LedgerResult<std::vector<ChargeResult>> charges = std::vector<ChargeResult>{};
-  if (!batch.charges.empty()) {
-    charges = ledger.charge(node_, batch.charges);
-    health_.note("charging", charges);
-  }
+  if (!batch.charges.empty())
+    charges = health_.charge("charging", [&] { return ledger.charge(node_, batch.charges); });
   // A ledger that is away would let us wait for its time limit twice.
   if (!charges.ok()) return {charges, charges.error()};
   LedgerResult<Done> ends = Done{};
-  if (!batch.ends.empty()) {
-    ends = ledger.end_sessions(batch.ends);
-    health_.note("ending sessions", ends);
-  }
+  if (!batch.ends.empty())
+    ends = health_.charge("ending sessions", [&] { return ledger.end_sessions(batch.ends); });
   return {std::move(charges), std::move(ends)};
 }
 

@@ -20,6 +20,7 @@ struct LiveSession {
   std::uint64_t down_bytes = 0;
 };
 
+/// away: it does not answer, or takes no charges.
 enum class LedgerState { up, away };
 
 /// How long charges took from their deadline to their answer: cumulative counts, as Prometheus histograms
@@ -38,7 +39,8 @@ struct MeteringCounters {
   std::uint64_t charges = 0;  ///< granted ones
   std::uint64_t charged_units = 0;
   std::uint64_t charge_batches = 0;
-  std::uint64_t charges_owed = 0;  ///< waiting for the ledger to answer
+  std::uint64_t charges_owed = 0;            ///< waiting for the ledger to answer
+  std::chrono::milliseconds charge_wait{0};  ///< how long the ones under way have waited; 0: none are
   LatencyHistogram charge_latency;
 };
 

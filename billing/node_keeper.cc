@@ -88,7 +88,7 @@ void NodeKeeper::run() {
 
 bool NodeKeeper::prepare(Ledger& ledger) {
   const auto prepared = prepare_step_by_step(ledger);
-  health_.note("getting the ledger ready", prepared);
+  health_.note_read("getting the ledger ready", prepared);
   if (prepared.ok()) {
     listener_.on_ready();
     set_progress(Progress::ready, {});
@@ -128,25 +128,25 @@ LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
 // ---- once a second
 
 void NodeKeeper::keep(Ledger& ledger) {
-  look_for_changed_users(ledger);
-  if (health_.state() == LedgerState::away) return;  // spares two more waits for the same silence
+  if (!look_for_changed_users(ledger)) return;  // spares two more waits for the same silence
   look_for_ended_sessions(ledger);
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
 }
 
-void NodeKeeper::look_for_changed_users(Ledger& ledger) {
+bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto changed = ledger.users_changed_since(users_read_at_ - overlap);
-  health_.note("looking for changed users", changed);
-  if (!changed) return;
+  health_.note_read("looking for changed users", changed);
+  if (!changed) return false;
   for (const User& user : *changed) listener_.on_user_changed(user);
   users_read_at_ = now;
+  return true;
 }
 
 void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto ended = ledger.ended_since(settings_.node, sessions_read_at_ - overlap);
-  health_.note("looking for ended sessions", ended);
+  health_.note_read("looking for ended sessions", ended);
   if (!ended) return;
   for (const SessionId session : *ended) listener_.on_session_ended(session);
   sessions_read_at_ = now;
@@ -155,7 +155,7 @@ void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {
 void NodeKeeper::post_usage(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto posted = ledger.post_usage(settings_.node, now - usage_post_age, now);
-  health_.note("posting usage", posted);
+  health_.note_write("posting usage", posted);
   if (posted.ok()) usage_posted_at_ = host_.clock().now();
 }
 

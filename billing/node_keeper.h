@@ -64,7 +64,8 @@ class NodeKeeper {
   LedgerResult<Done> prepare_step_by_step(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
   void keep(Ledger& ledger);
-  void look_for_changed_users(Ledger& ledger);
+  /// False: the ledger gave no answer.
+  bool look_for_changed_users(Ledger& ledger);
   void look_for_ended_sessions(Ledger& ledger);
   void post_usage(Ledger& ledger);
   void set_progress(Progress progress, std::string failure);

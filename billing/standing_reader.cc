@@ -44,8 +44,7 @@ std::vector<std::string> StandingReader::take_batch() {
 
 void StandingReader::read_all(Ledger& ledger) {
   for (auto names = take_batch(); !names.empty(); names = take_batch()) {
-    const auto answer = ledger.standings(names);
-    health_.note("reading standings", answer);
+    const auto answer = health_.read("reading standings", [&] { return ledger.standings(names); });
     std::vector<StandingQueue::Delivery> deliveries;
     {
       const std::lock_guard lock(mutex_);

@@ -70,6 +70,14 @@ MetricFamily charge_latency(const LatencyHistogram& histogram) {
   return result;
 }
 
+MetricFamily charge_wait(std::chrono::milliseconds wait) {
+  MetricFamily result =
+      family("payg_charge_wait_seconds", "How long the batch of charges under way has waited for its answer.",
+             MetricType::Gauge);
+  put(result, std::chrono::duration<double>(wait).count());
+  return result;
+}
+
 void add_metering(std::vector<MetricFamily>& families, const MeteringCounters& metering) {
   families.push_back(counter("payg_sessions_started_total", "Sessions that bought their first increment.",
                              metering.sessions_started));
@@ -83,6 +91,7 @@ void add_metering(std::vector<MetricFamily>& families, const MeteringCounters& m
                              metering.charge_batches));
   families.push_back(
       gauge("payg_charges_owed", "Charges that wait for the ledger's answer.", metering.charges_owed));
+  families.push_back(charge_wait(metering.charge_wait));
   families.push_back(charge_latency(metering.charge_latency));
 }
 
@@ -102,8 +111,8 @@ std::string metrics_text(const std::vector<plugin::Metric>& proxy, const Meterin
   std::vector<MetricFamily> families;
   add_proxy(families, proxy);
   add_metering(families, metering);
-  families.push_back(
-      gauge("payg_ledger_up", "1 while the ledger answers, 0 while it is away.", ledger == LedgerState::up));
+  families.push_back(gauge("payg_ledger_up", "1 while the ledger answers and takes charges, else 0.",
+                           ledger == LedgerState::up));
   families.push_back(admin_requests(requests));
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);

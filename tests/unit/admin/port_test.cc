@@ -178,6 +178,7 @@ class Metrics : public AdminPort {
   void configure(config::BillingConfig&) override {
     metering.counted.sessions_started = 5;
     metering.counted.charges = 9;
+    metering.counted.charge_wait = std::chrono::milliseconds(1500);
     metering.counted.charge_latency.counts = {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4};
     metering.counted.charge_latency.sum_s = 41.5;
   }
@@ -192,6 +193,7 @@ TEST_F(Metrics, AreThePrometheusTextOfProxyMeterLedgerAndPort) {
        {"# TYPE payg_connections gauge\n", "payg_connections 3\n", "# TYPE payg_refusals_total counter\n",
         "payg_refusals_total{reason=\"forbidden\"} 2\n", "payg_refusals_total{reason=\"too_many\"} 1\n",
         "payg_sessions_started_total 5\n", "payg_charges_total 9\n",
+        "payg_charge_wait_seconds 1.5\n",
         "# TYPE payg_charge_latency_seconds histogram\n",
         "payg_charge_latency_seconds_bucket{le=\"0.001\"} 1\n",
         "payg_charge_latency_seconds_bucket{le=\"5\"} 3\n",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "billing/payments/secrets.h"
+#include "tests/unit/admin/damage.h"
 #include "tests/unit/billing/plugin_rig.h"
 
 namespace payg::test {
@@ -203,6 +204,20 @@ TEST(BillingPlugin, ALedgerThatIsAwayIsNotFatalAndNobodyIsToldThatHeMustPay) {
   PluginRig rig("", "postgresql:///payg?host=" + empty.path());
   EXPECT_EQ(rig.authenticate("alice", "secret").denial.reason, Reason::unavailable);
   EXPECT_GT(rig.authenticate("alice", "secret").denial.retry_after.count(), 0);
+}
+
+TEST(BillingPlugin, ALedgerThatTakesNoChargesStartsNoSessionUntilItDoes) {
+  PluginRig rig;
+  rig.add_user("alice", "secret", "10");
+  rig.add_user("bob", "other", "10");
+  damage(rig.file(),
+         "CREATE TRIGGER refuse BEFORE INSERT ON metered_sessions BEGIN SELECT RAISE(ABORT, 'no'); END");
+  rig.connect("alice", "secret");
+  const Client bob = rig.identify("bob", "other");
+  rig.eventually([&] { return !rig.admit(bob).ok(); });
+  EXPECT_EQ(rig.admit(bob).denial.reason, Reason::unavailable) << "though his balance can be read";
+  damage(rig.file(), "DROP TRIGGER refuse");
+  rig.eventually([&] { return rig.admit(bob).ok(); });
 }
 
 TEST(BillingPlugin, ReloadingTakesNewPricesAndRefusesWhatCannotChange) {

@@ -111,6 +111,8 @@ class PluginRig {
   void eventually(Condition condition);
 
   plugin::ConfigurationSource source(const std::string& pricing) const;
+  /// Of the SQLite ledger, for tests that get in its way.
+  std::string file() const { return folder_.path() + "/payg.db"; }
 
   RecordingHost host;
   billing::BillingPlugin plugin{host};

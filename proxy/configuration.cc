@@ -1,17 +1,40 @@
 #include "proxy/configuration.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+
+#include "plugin/base/unique_fd.h"
 
 namespace payg::proxy {
+namespace {
+
+/// errno
+struct SystemError {
+  int number;
+};
+
+Result<std::string, SystemError> read_file(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return SystemError{errno};
+  std::string text;
+  char piece[16 * 1024];
+  for (;;) {
+    const ssize_t count = read(file.get(), piece, sizeof piece);
+    if (count < 0) return SystemError{errno};
+    if (count == 0) return text;
+    text.append(piece, static_cast<std::size_t>(count));
+  }
+}
+
+}  // namespace
 
 Result<Configuration, config::Errors> read_configuration(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return config::Errors{path + ": cannot be read: " + std::strerror(errno)};
-  Configuration configuration{.proxy = {}, .path = path, .text = {}, .modules = {}};
-  configuration.text.assign(std::istreambuf_iterator<char>(file), {});
+  auto text = read_file(path);
+  if (!text.ok()) return config::Errors{path + ": cannot be read: " + std::strerror(text.error().number)};
+  Configuration configuration{.proxy = {}, .path = path, .text = std::move(text).value(), .modules = {}};
 
   auto proxy = config::read_proxy_config(path, configuration.text);
   if (!proxy.ok()) return std::move(proxy).error();

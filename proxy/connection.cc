@@ -28,7 +28,7 @@ void Connection::drain() noexcept {
   if (stage_) {
     stage_->on_drain();
   } else {
-    close();
+    set_timeout(drain_patience);
   }
 }
 

@@ -36,6 +36,16 @@ void Dial::start() {
   phase_ = Phase::running;
 }
 
+void Dial::stop() noexcept {
+  disarm();
+  pace_.reset();
+  for (Attempt& attempt : attempts_) {
+    attempt.event.reset();
+    attempt.fd.reset();
+  }
+  resolution_.reset();
+}
+
 void Dial::add_candidates(std::vector<IpAddress> addresses) {
   for (auto address = addresses.rbegin(); address != addresses.rend(); ++address) {
     const bool family_fits = !exit_.source || exit_.source->family() == address->family();
@@ -52,7 +62,9 @@ void Dial::add_candidates(std::vector<IpAddress> addresses) {
 void Dial::on_resolved(Family family, std::vector<IpAddress> addresses) noexcept {
   --unanswered_;
   add_candidates(std::move(addresses));
-  if (begun_ != 0 && under_way_ != 0) return;  // the pace brings the new ones in
+  // What the pace is going to bring in need not hurry; when it has run out of addresses before, nobody else
+  // will.
+  if (under_way_ != 0 && pace_.is_timer_pending()) return;
   if (family == Family::v4 && resolving() && begun_ == 0 && !candidates_[0].empty()) {
     pace_.add_for(resolution_delay);
     return;
@@ -136,15 +148,22 @@ void Dial::on_attempt_ready(std::size_t index) noexcept {
   if (getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   attempt.event.reset();
   --under_way_;
+  if (error == 0 && is_own_address(attempt.fd.get())) error = EACCES;
   if (error == 0) {
-    disarm();
     UniqueFd connected = std::move(attempt.fd);
-    handler_.on_connected(std::move(connected));
-    return;
+    stop();
+    return handler_.on_connected(std::move(connected));
   }
   attempt.fd.reset();
   note_error(error);
   try_next();
+}
+
+bool Dial::is_own_address(int fd) const noexcept {
+  if (!context_.guard.listens_on_wildcard(port_)) return false;
+  const auto here = local_address(fd);
+  const auto there = peer_address(fd);
+  return here && there && here->ip() == there->ip();
 }
 
 void Dial::on_pace(evutil_socket_t, short, void* self) noexcept {
@@ -158,6 +177,7 @@ void Dial::on_timeout() noexcept {
 
 void Dial::note_error(int error) noexcept {
   switch (error) {
+    case EACCES: failure_ = DialFailure::forbidden; break;
     case ECONNREFUSED: failure_ = DialFailure::refused; break;
     case ETIMEDOUT: failure_ = DialFailure::timed_out; break;
     case EMFILE:
@@ -170,7 +190,7 @@ void Dial::note_error(int error) noexcept {
 }
 
 void Dial::fail(DialFailure failure) noexcept {
-  disarm();
+  stop();
   handler_.on_dial_failed(failure);
 }
 

@@ -56,6 +56,8 @@ class Dial final : private ResolutionHandler, private Timer {
        DialHandler& handler);
   ~Dial() override = default;
   void start();
+  /// Gives up: the handler hears no more of it. For a dial that is destroyed a little later.
+  void stop() noexcept;
 
  private:
   static constexpr std::size_t most_attempts = 8;
@@ -76,6 +78,9 @@ class Dial final : private ResolutionHandler, private Timer {
   /// Starts the next attempt, or finishes when nothing is left to try or to wait for.
   void try_next();
   bool begin_attempt(const IpAddress& address);
+  /// A listener on a wildcard address is reached by every address of this machine, also by one that it got
+  /// after the start.
+  bool is_own_address(int fd) const noexcept;
   void note_error(int error) noexcept;
   bool resolving() const noexcept { return unanswered_ != 0; }
   void fail(DialFailure failure) noexcept;

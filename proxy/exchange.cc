@@ -26,9 +26,10 @@ void Exchange::drop() {
 }
 
 Exchange::Progress Exchange::run() {
-  // A client that was reset while it waits makes no byte to be read or written; one that only ended may still
-  // be waiting.
-  if (client_.socket.peer_ended() && client_.socket.is_reset()) return Progress::broken;
+  // A client that is gone while it waits makes nothing to be read or written; one that only ended may be
+  // waiting still.
+  const bool waits = response_ == Response::head && request_state_ != RequestState::sending;
+  if (waits && client_.socket.readable() && client_.socket.is_reset()) return Progress::broken;
   if (request_state_ == RequestState::sending) {
     if (const auto progress = run_request(); progress != Progress::running) return progress;
   }
@@ -54,6 +55,8 @@ Exchange::Progress Exchange::run_request() {
 
 Exchange::Progress Exchange::run_response() {
   if (response_ == Response::head) {
+    // An interim response that the client did not take at once.
+    if (flush(client_, connection_.down_count()) == FlushOutcome::failed) return Progress::broken;
     if (const auto progress = read_response_head(); progress != Progress::running) return progress;
     if (response_ == Response::head) return Progress::running;
   }

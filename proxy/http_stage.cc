@@ -16,17 +16,19 @@ HttpStage::HttpStage(Connection& connection, Buffer received)
 
 void HttpStage::on_client_ready() noexcept {
   last_activity_ = connection_.worker().now();
-  // A client that is reset while it waits for an answer: nobody is there to be served.
+  // A client that is gone while it waits: nobody is there to be served, and nothing would be read that tells.
   const bool waiting = phase_ == Phase::asking || phase_ == Phase::dialing;
-  if (waiting && connection_.client().peer_ended() && connection_.client().is_reset())
-    return connection_.close();
+  if (waiting && connection_.client().is_reset()) return connection_.close();
   advance();
 }
 
 void HttpStage::on_ready(Socket&) noexcept {
   last_activity_ = connection_.worker().now();
-  // An origin that says something unasked, or closes, is of no more use.
-  if (phase_ != Phase::exchanging) return drop_origin();
+  // A kept origin that says something unasked, or closes, is of no more use.
+  if (phase_ != Phase::exchanging) {
+    if (origin_ && origin_->socket->has_news()) drop_origin();
+    return;
+  }
   advance();
 }
 
@@ -38,10 +40,14 @@ void HttpStage::enter(Phase phase) {
       head_timer_ = received_.empty() ? HeadTimer::idle : HeadTimer::running;
       connection_.set_timeout(received_.empty() ? settings.idle_timeout : settings.handshake_timeout);
       break;
-    case Phase::asking: break;                               // the head's time goes on
+    case Phase::asking: connection_.set_timeout(settings.handshake_timeout); break;
     case Phase::dialing: connection_.stop_timeout(); break;  // the dial has its own
-    case Phase::exchanging:
-    case Phase::refused: connection_.set_timeout(settings.idle_timeout); break;
+    case Phase::exchanging: connection_.set_timeout(settings.idle_timeout); break;
+    case Phase::refused: {
+      const bool closes = request_.persistence == http::Persistence::close;
+      connection_.set_timeout(closes ? linger_time : settings.idle_timeout);
+      break;
+    }
     case Phase::lingering: connection_.set_timeout(linger_time); break;
   }
 }
@@ -182,10 +188,7 @@ bool HttpStage::answer_here() {
     std::string bytes;
     const auto persistence = persistence_behind_refusal();
     http::append_own_options(bytes, persistence);
-    unsent_.append(bytes);
-    request_.persistence = persistence;
-    enter(Phase::refused);
-    forget_head();
+    answer_and_discard(bytes, persistence);
   } else {
     refuse(
         http::Violation{.status = http::Status::method_not_allowed, .detail = "TRACE is not answered here"});
@@ -214,7 +217,7 @@ void HttpStage::on_admitted(const plugin::Location& location) noexcept {
 
 bool HttpStage::can_reuse_origin() const noexcept {
   return origin_ && request_.method != http::Method::connect && origin_->exit == exit_ &&
-         origin_->port == target_.port && origin_->host == target_.host.text;
+         origin_->port == target_.port && origin_->host == target_.host.text && !origin_->socket->has_news();
 }
 
 void HttpStage::drop_origin() noexcept {
@@ -373,7 +376,11 @@ void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence per
        .accept = head_is_there ? head().fields.first(http::FieldName::accept) : std::string_view(),
        .persistence = persistence,
        .now = connection_.worker().wall_now()});
-  unsent_.append(bytes);
+  answer_and_discard(bytes, persistence);
+}
+
+void HttpStage::answer_and_discard(std::string_view answer, http::Persistence persistence) {
+  unsent_.append(answer);
   forget_head();
   request_.persistence = persistence;
   discard_ = BodyDiscard(request_.framing);
@@ -422,13 +429,7 @@ void HttpStage::discard_until_end() {
     connection_.client().shut_down_writing();
   }
   const auto scratch = connection_.worker().resources().scratch;
-  for (int reads = 0; connection_.client().readable(); ++reads) {
-    constexpr int most_reads = 16;
-    if (reads == most_reads) return connection_.client().ready_again();
-    const auto got = connection_.client().read(scratch);
-    if (got.outcome == Socket::Outcome::blocked) return;
-    if (got.outcome != Socket::Outcome::some) return connection_.close();
-  }
+  if (connection_.client().discard(scratch) == Socket::Discarded::all) connection_.close();
 }
 
 // ---- ends
@@ -465,14 +466,19 @@ void HttpStage::on_timeout() noexcept {
 }
 
 void HttpStage::on_drain() noexcept {
+  if (phase_ != Phase::reading_head) return;
+  if (connection_.client().readable()) advance();  // a request may be waiting
   if (phase_ == Phase::reading_head && received_.empty()) connection_.close();
 }
 
 CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {
-  const bool waits_for_answer =
-      phase_ == Phase::asking || phase_ == Phase::dialing ||
-      (phase_ == Phase::exchanging && !exchange_->has_begun_answer() && unsent_.empty());
-  if (!waits_for_answer) return CutManner::abort;
+  // What the kernel holds of a request that was paid no more is not delivered either.
+  if (origin_) origin_->socket->abort();
+  const bool waits_for_answer = phase_ == Phase::asking || phase_ == Phase::dialing ||
+                                (phase_ == Phase::exchanging && !exchange_->has_begun_answer());
+  // An earlier answer that is still on its way to a slow reader must not flow on.
+  const bool is_flushed = unsent_.empty() && !connection_.client().has_unsent_bytes();
+  if (!waits_for_answer || !is_flushed) return CutManner::abort;
   if (dial_) connection_.worker().bury(std::move(dial_));
   if (exchange_) {
     exchange_->drop();

@@ -70,6 +70,8 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   // refused, lingering
   void refuse(RefusalKind kind, const plugin::Denial* denial = nullptr);
   void refuse(const http::Violation& violation);
+  /// The tail of every answer of our own.
+  void answer_and_discard(std::string_view answer, http::Persistence persistence);
   void send_refusal(const http::Refusal& refusal, http::Persistence persistence);
   /// Whether the connection can take another request behind a refusal of this one.
   http::Persistence persistence_behind_refusal() const noexcept;

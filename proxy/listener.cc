@@ -26,23 +26,28 @@ Listener::Listener(event_base* base, UniqueFd listening, ListenerProtocols proto
 
 void Listener::stop() noexcept {
   if (!fd_) return;
-  accept_batch();
+  while (accept_batch() == Batch::full) {
+  }
   readable_.reset();
   retry_.reset();
   fd_.reset();
 }
 
 void Listener::on_readable(evutil_socket_t, short, void* self) noexcept {
-  static_cast<Listener*>(self)->accept_batch();
+  static_cast<void>(static_cast<Listener*>(self)->accept_batch());
 }
 
 void Listener::on_retry(evutil_socket_t, short, void* self) noexcept {
-  static_cast<Listener*>(self)->readable_.add();
+  auto& listener = *static_cast<Listener*>(self);
+  if (!listener.readable_.add()) listener.retry_.add_for(retry_delay);
 }
 
-void Listener::accept_batch() noexcept {
+Listener::Batch Listener::accept_batch() noexcept {
   for (int i = 0; i < batch; ++i) {
-    if (!limit_.enter()) return pause();
+    if (!limit_.enter()) {
+      pause();
+      return Batch::over;
+    }
     sockaddr_storage storage;
     socklen_t length = sizeof storage;
     auto* address = reinterpret_cast<sockaddr*>(&storage);
@@ -50,14 +55,18 @@ void Listener::accept_batch() noexcept {
     if (!fd) {
       limit_.leave();
       // Any other error concerns the one connection that could not be accepted: accept(2), "Error handling".
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return pause();
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause();
+        return Batch::over;
+      }
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return Batch::over;
       continue;
     }
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     handler_.on_accepted(std::move(fd), SocketAddress::from(address).value_or(SocketAddress()), protocols_);
   }
+  return Batch::full;
 }
 
 void Listener::pause() noexcept {

@@ -49,7 +49,8 @@ class Listener {
  private:
   static void on_readable(evutil_socket_t, short, void* self) noexcept;
   static void on_retry(evutil_socket_t, short, void* self) noexcept;
-  void accept_batch() noexcept;
+  enum class Batch { full, over };
+  Batch accept_batch() noexcept;
   void pause() noexcept;
 
   UniqueFd fd_;

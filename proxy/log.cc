@@ -44,8 +44,4 @@ void log(plugin::LogLevel level, std::string_view area, std::string_view message
   spdlog::log(to_spdlog(level), "{}: {}", area, message);
 }
 
-void flush_log() noexcept {
-  spdlog::default_logger()->flush();
-}
-
 }  // namespace payg::proxy

@@ -11,7 +11,5 @@ namespace payg::proxy {
 void start_log(config::LogLevel level);
 void set_log_level(config::LogLevel level);
 void log(plugin::LogLevel level, std::string_view area, std::string_view message) noexcept;
-/// Writes out what is buffered.
-void flush_log() noexcept;
 
 }  // namespace payg::proxy

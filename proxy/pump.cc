@@ -12,7 +12,8 @@ constexpr std::size_t share_bytes = 1024 * 1024;
 }  // namespace
 
 Pump::Status Pump::run(Socket& source, Socket& sink, RelayResources& resources, const ByteCount& count) {
-  if (mode_ == Mode::splicing) return run_splicing(source, sink, resources, count);
+  if (mode_ == Mode::splicing && take_pipe(resources.pipes))
+    return run_splicing(source, sink, resources, count);
   return run_copying(source, sink, resources, count);
 }
 
@@ -66,8 +67,7 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
     }
     if (remaining_ == 0) return Status::done;
     // The whole scratch buffer was filled: this is bulk, let the kernel move it.
-    if (got.count == resources.scratch.size()) {
-      mode_ = Mode::splicing;
+    if (got.count == resources.scratch.size() && take_pipe(resources.pipes)) {
       return run_splicing(source, sink, resources, count);
     }
     share -= std::min(share, got.count);
@@ -78,13 +78,6 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
 
 Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& resources,
                                 const ByteCount& count) {
-  if (!pipe_.read_end) {
-    pipe_ = resources.pipes.take();
-    if (!pipe_.read_end) {
-      mode_ = Mode::copying;
-      return run_copying(source, sink, resources, count);
-    }
-  }
   std::size_t moved_in_all = 0;
   while (moved_in_all < share_bytes) {
     const std::size_t filled = fill_pipe(source);
@@ -124,6 +117,12 @@ std::size_t Pump::fill_pipe(Socket& source) {
   pipe_.size += got.count;
   took(got.count);
   return got.count;
+}
+
+bool Pump::take_pipe(PipePool& pipes) {
+  if (!pipe_.read_end) pipe_ = pipes.take();
+  mode_ = pipe_.read_end ? Mode::splicing : Mode::copying;
+  return mode_ == Mode::splicing;
 }
 
 void Pump::return_pipe(PipePool& pipes) {

@@ -68,6 +68,8 @@ class Pump {
   Status when_delivered() const noexcept;
   /// Moves what fits from the source into the pipe; returns how much that was.
   std::size_t fill_pipe(Socket& source);
+  /// False, and copying from here on: no pipe is to be had.
+  bool take_pipe(PipePool& pipes);
   void return_pipe(PipePool& pipes);
   void took(std::size_t count) noexcept {
     if (remaining_ != no_limit) remaining_ -= count;

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "plugin/base/event.h"
+
 namespace payg::proxy {
 
 Resolver::Resolver(event_base* base, const std::vector<std::string>& nameservers)
@@ -55,14 +57,11 @@ struct Resolver::Resolution::Question {
   IpAddress::Family family;
   evdns_getaddrinfo_request* request = nullptr;
   // An answer from the hosts file comes at once; it is kept until the loop's next round.
-  event* deferred = nullptr;
+  Event deferred;
   std::vector<IpAddress> addresses;
   bool asking = true;
 
   Question(Resolution* owner, IpAddress::Family asked_for) : resolution(owner), family(asked_for) {}
-  ~Question() {
-    if (deferred != nullptr) event_free(deferred);
-  }
   void deliver() {
     Resolution* const owner = resolution;
     auto found = std::move(addresses);
@@ -91,9 +90,8 @@ Resolver::Resolution::Resolution(Resolver& resolver, const std::string& name, Re
         evdns_getaddrinfo(resolver.base_, name.c_str(), nullptr, &hints, Question::on_answer, question);
     question->asking = false;
     if (question->request == nullptr) {
-      question->deferred = event_new(resolver.loop_, -1, EV_TIMEOUT, Question::on_deferred, question);
-      constexpr timeval at_once{};
-      event_add(question->deferred, &at_once);
+      question->deferred.assign(resolver.loop_, -1, 0, Question::on_deferred, question);
+      question->deferred.add_for(std::chrono::milliseconds(0));
     }
   }
 }

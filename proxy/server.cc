@@ -58,15 +58,25 @@ std::uint64_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
-unsigned connection_limit(const config::ProxyConfig& config) {
-  const std::uint64_t descriptors = raise_descriptor_limit();
-  if (config.max_connections != 0) return config.max_connections;
-  // Each client may need a second descriptor for its target, and the process has some of its own: so that
-  // those who were let in can be served, and those beyond wait in the kernel's queue.
+/// How the process's descriptors are shared out: each client needs one for itself and one for its target,
+/// bulk transfers borrow pipes, and the process has some of its own. So those who were let in can be served,
+/// and those beyond wait in the kernel's queue.
+struct DescriptorShares {
+  std::uint64_t connections;
+  std::uint64_t pipes;
+};
+
+DescriptorShares share_descriptors() {
   constexpr std::uint64_t own = 32;
   constexpr std::uint64_t least = 8;
-  const std::uint64_t places = std::max(least, descriptors / 2 - std::min(own, descriptors / 2));
-  return static_cast<unsigned>(std::min<std::uint64_t>(places, 1u << 30));
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  const std::uint64_t free = descriptors - std::min(own, descriptors);
+  return {.connections = std::max(least, free * 3 / 8), .pipes = free / 8};
+}
+
+unsigned connection_limit(const config::ProxyConfig& config) {
+  if (config.max_connections != 0) return config.max_connections;
+  return static_cast<unsigned>(std::min<std::uint64_t>(share_descriptors().connections, 1u << 30));
 }
 
 unsigned worker_count(const config::ProxyConfig& config) {
@@ -76,7 +86,8 @@ unsigned worker_count(const config::ProxyConfig& config) {
 std::vector<IpAddress> local_addresses() {
   std::vector<IpAddress> addresses;
   ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return addresses;
+  if (getifaddrs(&list) != 0)
+    throw std::runtime_error("cannot list this machine's addresses, which are to be guarded");
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     if (entry->ifa_addr == nullptr) continue;
     if (const auto address = SocketAddress::from(entry->ifa_addr)) addresses.push_back(address->ip());
@@ -84,6 +95,9 @@ std::vector<IpAddress> local_addresses() {
   freeifaddrs(list);
   return addresses;
 }
+
+constexpr std::string_view not_reloaded =
+    "the configuration was not reloaded: what was in force stays in force";
 
 const char* names_of(ListenerProtocols protocols) {
   if (protocols.http && protocols.socks5) return "http, socks5";
@@ -166,13 +180,17 @@ void Server::start_workers() {
                       .plugins = chain_,
                       .user_limits = user_limits_,
                       .connection_limit = connection_limit_,
-                      .nameservers = configuration_.proxy.nameservers};
+                      .nameservers = configuration_.proxy.nameservers,
+                      .most_pipes = share_descriptors().pipes / worker_count(configuration_.proxy)};
   for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
     workers_.push_back(std::make_unique<Worker>(shared, i));
     for (auto& listener : listeners_)
       workers_[i]->add_listener(std::move(listener.sockets[i]), listener.protocols);
   }
-  workers_run_.store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(guard_mutex_);
+    workers_run_.store(true, std::memory_order_release);
+  }
   for (auto& worker : workers_) worker->start();
   for (const auto& listener : listeners_) {
     log(LogLevel::info, "proxy",
@@ -186,14 +204,15 @@ void Server::run() {
 
 void Server::stop() {
   if (phase_ == Phase::stopped) return;
-  phase_ = Phase::stopped;
+  const bool was_drained = std::exchange(phase_, Phase::stopped) == Phase::draining;
   for (auto& worker : workers_) worker->stop();
   workers_run_.store(
       false, std::memory_order_release);  // sessions that the plugins end now have no connections left
   for (std::size_t i = 0; i < plugins_started_; ++i) {
-    plugins_[i]->interrupt();
+    if (!was_drained) plugins_[i]->interrupt();
     plugins_[i]->stop();
   }
+  for (auto& worker : workers_) worker->hear_late_answers();
   plugins_.clear();
 }
 
@@ -204,10 +223,11 @@ void Server::end_session(std::size_t plugin, plugin::SessionHandle session,
 }
 
 void Server::protect_address(const SocketAddress& address) {
+  const std::lock_guard lock(guard_mutex_);
   if (workers_run_.load(std::memory_order_acquire)) {
     return log(LogLevel::error, "proxy", address.to_string() + " is told too late to be guarded");
   }
-  if (address.ip().is_unspecified()) {
+  if (address.ip().unmapped().is_unspecified()) {
     guard_.protect_wildcard(address.port(), local_addresses());
   } else {
     guard_.protect(address);
@@ -256,19 +276,27 @@ void Server::begin_drain() {
   drain_timer_.add_for(configuration_.proxy.drain_timeout);
 }
 
+bool Server::reload_plugins(const Configuration& fresh) {
+  bool reloaded = true;
+  for (std::size_t i = 0; i < plugins_.size() && i < fresh.proxy.plugins.size(); ++i) {
+    if (fresh.proxy.plugins[i] != configuration_.proxy.plugins[i]) continue;
+    for (const auto& error : plugins_[i]->reload(fresh.source_for(i))) {
+      log(LogLevel::error, "config", error);
+      reloaded = false;
+    }
+  }
+  if (!reloaded) log(LogLevel::error, "config", not_reloaded);
+  return reloaded;
+}
+
 void Server::reload() {
   auto again = read_configuration(configuration_.path);
   if (!again.ok()) {
     for (const auto& error : again.error()) log(LogLevel::error, "config", error);
-    return log(LogLevel::error, "config",
-               "the configuration was not reloaded: what was in force stays in force");
+    return log(LogLevel::error, "config", not_reloaded);
   }
   Configuration fresh = std::move(again).value();
-  // All or nothing: each part was checked before any is told.
-  for (std::size_t i = 0; i < plugins_.size() && i < fresh.proxy.plugins.size(); ++i) {
-    if (fresh.proxy.plugins[i] != configuration_.proxy.plugins[i]) continue;
-    for (const auto& error : plugins_[i]->reload(fresh.source_for(i))) log(LogLevel::error, "config", error);
-  }
+  if (!reload_plugins(fresh)) return;
   user_limits_.set_most(fresh.proxy.max_connections_per_user);
   proxy::set_log_level(fresh.proxy.log_level);
 

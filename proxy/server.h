@@ -51,6 +51,8 @@ class Server final : public HostServices {
   void handle_signal(int signal);
   void begin_drain();
   void reload();
+  /// False when a plugin refused: it keeps what was in force, and so does the proxy.
+  bool reload_plugins(const Configuration& fresh);
 
   struct BoundListener {
     SocketAddress address;
@@ -62,7 +64,8 @@ class Server final : public HostServices {
   Configuration configuration_;
   Settings settings_;
   ExitTable exits_;
-  Guard guard_;
+  std::mutex guard_mutex_;
+  Guard guard_;  // guarded by guard_mutex_ until the workers run, immutable from then on
   UserLimits user_limits_;
   ConnectionLimit connection_limit_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;

@@ -12,6 +12,9 @@ namespace payg::proxy {
 /// closed.
 inline constexpr std::chrono::milliseconds linger_time{2000};
 
+/// How long a client that was just accepted may still begin to speak when the worker drains.
+inline constexpr std::chrono::milliseconds drain_patience{500};
+
 /// The part of the configuration that connections look at.
 struct Settings {
   std::chrono::milliseconds idle_timeout;

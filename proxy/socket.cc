@@ -1,6 +1,9 @@
 #include "proxy/socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -10,7 +13,7 @@ namespace payg::proxy {
 bool Socket::open(event_base* base, UniqueFd fd, SocketHandler& handler) {
   fd_ = std::move(fd);
   handler_ = &handler;
-  readable_ = peer_ended_ = false;
+  readable_ = false;
   writable_ = true;  // an edge of its own comes too, but the first write need not wait for it
   event_.assign(base, fd_.get(), EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, this);
   if (event_.add()) return true;
@@ -35,17 +38,12 @@ void Socket::on_event(evutil_socket_t, short what, void* self) noexcept {
   auto& socket = *static_cast<Socket*>(self);
   if (what & (EV_READ | EV_CLOSED)) socket.readable_ = true;
   if (what & EV_WRITE) socket.writable_ = true;
-  if (what & EV_CLOSED) socket.peer_ended_ = true;
   socket.handler_->on_ready(socket);
 }
 
-Socket::Transfer Socket::came_to(ssize_t count, bool& readiness) noexcept {
+Socket::Transfer Socket::came_to(ssize_t count) noexcept {
   if (count >= 0) return {Outcome::some, static_cast<std::size_t>(count)};
-  if (errno == EAGAIN || errno == EWOULDBLOCK) {
-    readiness = false;
-    return {Outcome::blocked};
-  }
-  return {Outcome::failed};
+  return {errno == EAGAIN || errno == EWOULDBLOCK ? Outcome::blocked : Outcome::failed};
 }
 
 Socket::Transfer Socket::read(std::span<char> into) noexcept {
@@ -54,10 +52,11 @@ Socket::Transfer Socket::read(std::span<char> into) noexcept {
     count = recv(fd_.get(), into.data(), into.size(), 0);
   } while (count < 0 && errno == EINTR);
   if (count == 0) return {Outcome::ended};
-  // A short read drained the socket: the next bytes make an edge of their own, so the call that would only
-  // say EAGAIN is saved. Not so when the peer's end is behind the data already: its edge has been.
-  if (count > 0 && static_cast<std::size_t>(count) < into.size() && !peer_ended_) readable_ = false;
-  return came_to(count, readable_);
+  // Only EAGAIN says that the socket is drained. A short read does not: a reset may have come with the data,
+  // in the same edge, which libevent reports without EV_CLOSED; and recv(2) stops at urgent data.
+  const auto transfer = came_to(count);
+  if (transfer.outcome == Outcome::blocked) readable_ = false;
+  return transfer;
 }
 
 Socket::Transfer Socket::write(std::string_view bytes) noexcept {
@@ -65,7 +64,9 @@ Socket::Transfer Socket::write(std::string_view bytes) noexcept {
   do {
     count = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   } while (count < 0 && errno == EINTR);
-  return came_to(count, writable_);
+  const auto transfer = came_to(count);
+  if (transfer.outcome == Outcome::blocked) writable_ = false;
+  return transfer;
 }
 
 Socket::Transfer Socket::splice_to_pipe(int pipe, std::size_t count) noexcept {
@@ -76,8 +77,7 @@ Socket::Transfer Socket::splice_to_pipe(int pipe, std::size_t count) noexcept {
   if (moved == 0) return {Outcome::ended};
   // EAGAIN may also mean that the pipe has no free slot, so it says nothing about the socket: see
   // found_drained().
-  bool readable_or_full = true;
-  return came_to(moved, readable_or_full);
+  return came_to(moved);
 }
 
 Socket::Transfer Socket::splice_from_pipe(int pipe, std::size_t count) noexcept {
@@ -85,13 +85,40 @@ Socket::Transfer Socket::splice_from_pipe(int pipe, std::size_t count) noexcept 
   do {
     moved = splice(pipe, nullptr, fd_.get(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (moved < 0 && errno == EINTR);
-  return came_to(moved, writable_);
+  const auto transfer = came_to(moved);
+  if (transfer.outcome == Outcome::blocked) writable_ = false;
+  return transfer;
+}
+
+Socket::Discarded Socket::discard(std::span<char> scratch) noexcept {
+  // A bounded share of each round, as a pump has.
+  constexpr int most_reads = 16;
+  for (int reads = 0; readable_; ++reads) {
+    if (reads == most_reads) {
+      ready_again();
+      break;
+    }
+    const auto got = read(scratch);
+    if (got.outcome == Outcome::ended || got.outcome == Outcome::failed) return Discarded::all;
+  }
+  return Discarded::some;
 }
 
 bool Socket::is_reset() const noexcept {
+  pollfd state{.fd = fd_.get(), .events = 0, .revents = 0};
+  // Both ways are shut only when the connection is gone; a peer that has merely ended is POLLRDHUP (poll(2)).
+  return poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+bool Socket::has_news() const noexcept {
   char byte;
-  return recv(fd_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN &&
-         errno != EINTR;
+  const auto count = recv(fd_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+  return count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+bool Socket::has_unsent_bytes() const noexcept {
+  int bytes = 0;
+  return ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 && bytes != 0;
 }
 
 void Socket::shut_down_writing() noexcept {

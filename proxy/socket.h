@@ -53,11 +53,13 @@ class Socket {
   int fd() const noexcept { return fd_.get(); }
   bool readable() const noexcept { return readable_; }
   bool writable() const noexcept { return writable_; }
-  /// The peer has sent its end (or reset), perhaps behind data that is still to be read.
-  bool peer_ended() const noexcept { return peer_ended_; }
 
-  /// The connection was reset: nothing can be read of it any more and nothing written. Asks the kernel.
+  /// The connection is gone both ways. Asks the kernel: a reset need not show as anything to read.
   bool is_reset() const noexcept;
+  /// There is something to read, or the peer has ended or reset. Asks the kernel.
+  bool has_news() const noexcept;
+  /// Bytes that were written wait in the kernel for the peer to take or acknowledge them.
+  bool has_unsent_bytes() const noexcept;
 
   Transfer read(std::span<char> into) noexcept;
   Transfer write(std::string_view bytes) noexcept;
@@ -65,6 +67,10 @@ class Socket {
   /// means that the pipe is full: a caller whose pipe was empty says found_drained().
   Transfer splice_to_pipe(int pipe, std::size_t count) noexcept;
   Transfer splice_from_pipe(int pipe, std::size_t count) noexcept;
+  /// Reads and throws away what is there; a bounded share of it, then on_ready comes again. `all`: up to the
+  /// peer's end.
+  enum class Discarded { some, all };
+  Discarded discard(std::span<char> scratch) noexcept;
   void found_drained() noexcept { readable_ = false; }
   /// Half-close: tells the peer that nothing more comes.
   void shut_down_writing() noexcept;
@@ -74,13 +80,12 @@ class Socket {
 
  private:
   static void on_event(evutil_socket_t, short what, void* self) noexcept;
-  Transfer came_to(ssize_t count, bool& readiness) noexcept;
+  static Transfer came_to(ssize_t count) noexcept;
 
   UniqueFd fd_;
   SocketHandler* handler_ = nullptr;
   bool readable_ = false;
   bool writable_ = false;
-  bool peer_ended_ = false;
   Event event_;
 };
 

@@ -15,15 +15,24 @@ void SocksStage::on_client_ready() noexcept {
 
 void SocksStage::receive() {
   Socket& client = connection_.client();
+  if (step_ == Step::refused) {
+    if (client.discard(connection_.worker().resources().scratch) == Socket::Discarded::all)
+      connection_.close();
+    return;
+  }
   // Bytes behind the request are read by the tunnel; until then only what a handshake can hold.
   constexpr std::size_t most_ahead = 64 * 1024;
-  while (client.readable() && received_.size() < most_ahead) {
+  while (client.readable() && !client_ended_ && received_.size() < most_ahead) {
     const auto got = client.read(received_.writable(1024));
     if (got.outcome == Socket::Outcome::blocked) return;
     if (got.outcome == Socket::Outcome::ended && step_ == Step::dialing)
       return;  // half-closed: the tunnel passes it on
-    if (got.outcome != Socket::Outcome::some) return connection_.close();
-    if (step_ != Step::refused) received_.commit(got.count);
+    if (got.outcome == Socket::Outcome::failed) return connection_.close();
+    if (got.outcome == Socket::Outcome::ended) {
+      client_ended_ = true;  // perhaps behind all that is needed: the tunnel passes it on
+      return;
+    }
+    received_.commit(got.count);
   }
 }
 
@@ -39,6 +48,8 @@ void SocksStage::advance() {
       case Step::refused: more = false; break;
     }
   }
+  const bool needs_more = step_ == Step::greeting || step_ == Step::credentials || step_ == Step::request;
+  if (client_ended_ && needs_more && !connection_.is_closed()) connection_.close();
 }
 
 bool SocksStage::read_greeting() {

@@ -21,7 +21,7 @@ class SocksStage final : public Stage, public DialHandler {
   void start() noexcept override { advance(); }
   void on_client_ready() noexcept override;
   void on_timeout() noexcept override;
-  void on_drain() noexcept override { connection_.close(); }
+  void on_drain() noexcept override {}  // goes on until drain_timeout
   void close() noexcept override;
   void on_authenticated() noexcept override;
   void on_admitted(const plugin::Location& location) noexcept override;
@@ -64,6 +64,7 @@ class SocksStage final : public Stage, public DialHandler {
   Buffer received_;
   Step step_ = Step::greeting;
   Method method_ = Method::none;
+  bool client_ended_ = false;
   // A denial for another reason than bad credentials is told as the reply to the request (DESIGN.md, "Names
   // on the wire").
   std::optional<plugin::Denial> pending_denial_;

@@ -23,7 +23,9 @@ void Tunnel::relay() noexcept {
   last_activity_ = connection_.worker().now();
   Socket& client = connection_.client();
   step(down_, *target_, client, connection_.down_count());
+  if (connection_.is_closed()) return;
   step(up_, client, *target_, connection_.up_count());
+  if (connection_.is_closed()) return;
   if (up_.way == Way::over && down_.way == Way::over) return connection_.close();
   if (up_.way != Way::open && down_.way != Way::open && phase_ == Phase::relaying) {
     phase_ = Phase::lingering;
@@ -38,9 +40,17 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, const Byte
   switch (direction.pump.run(source, sink, resources, count)) {
     case Pump::Status::waiting: break;
     case Pump::Status::yielding: source.ready_again(); break;
+    case Pump::Status::source_failed:
+      // A reset, not a half-close: nothing will be read of it nor taken by it any more.
+      direction.pump.drop(resources.pipes);
+      if (&source == &connection_.client()) return connection_.close();
+      sink.shut_down_writing();
+      direction.way = Way::over;
+      up_.pump.drop(resources.pipes);
+      if (up_.way == Way::open) up_.way = Way::discarding;
+      break;
     case Pump::Status::done:
     case Pump::Status::ended:
-    case Pump::Status::source_failed:
       direction.pump.drop(resources.pipes);
       sink.shut_down_writing();
       direction.way = Way::over;
@@ -55,17 +65,7 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, const Byte
 
 void Tunnel::discard(Direction& direction, Socket& source) noexcept {
   const auto scratch = connection_.worker().resources().scratch;
-  // A bounded share of each round, as the pump has.
-  for (int reads = 0; source.readable(); ++reads) {
-    constexpr int most_reads = 16;
-    if (reads == most_reads) return source.ready_again();
-    const auto got = source.read(scratch);
-    if (got.outcome == Socket::Outcome::blocked) return;
-    if (got.outcome != Socket::Outcome::some) {
-      direction.way = Way::over;
-      return;
-    }
-  }
+  if (source.discard(scratch) == Socket::Discarded::all) direction.way = Way::over;
 }
 
 void Tunnel::on_timeout() noexcept {

@@ -30,6 +30,7 @@ Worker::Worker(const Shared& shared, unsigned index)
                     .guard = shared_.guard,
                     .connect_timeout = shared_.settings.connect_timeout},
       scratch_(new char[scratch_bytes]),
+      pipes_(shared_.most_pipes),
       resources_{.scratch = {scratch_.get(), scratch_bytes}, .pipes = pipes_},
       keeper_(shared_.plugins, [this](std::function<void()> task) { loop_.post(std::move(task)); }) {
   tick_event_.assign(loop_.base(), -1, EV_PERSIST, on_tick, this);
@@ -80,6 +81,11 @@ void Worker::stop() noexcept {
   event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
 }
 
+void Worker::hear_late_answers() noexcept {
+  loop_.drain();
+  keeper_.drain();
+}
+
 void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why) {
   loop_.post([this, plugin, session, why] { keeper_.end_session(plugin, session, why); });
 }
@@ -121,6 +127,7 @@ void Worker::bury(std::unique_ptr<Stage> stage) {
 }
 
 void Worker::bury(std::unique_ptr<Dial> dial) {
+  dial->stop();
   dead_dials_.push_back(std::move(dial));
   request_sweep();
 }

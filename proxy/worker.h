@@ -35,6 +35,7 @@ struct Shared {
   UserLimits& user_limits;
   ConnectionLimit& connection_limit;
   const std::vector<std::string>& nameservers;
+  std::size_t most_pipes;  ///< of one worker
 };
 
 /// Memory that parsing a head needs for the length of a call; one for each worker instead of 5 KiB in each
@@ -63,6 +64,8 @@ class Worker final : public ListenerHandler {
   void drain(std::function<void()> on_empty);
   /// Closes every connection, ends the loop and joins the thread. Not on the worker's thread.
   void stop() noexcept;
+  /// Behind stop(), when the plugins have stopped too: what they answered in between still finds its way.
+  void hear_late_answers() noexcept;
   /// plugin::Host::end_session for this worker. Any thread.
   void end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why);
 
@@ -79,7 +82,6 @@ class Worker final : public ListenerHandler {
   const Settings& settings() const noexcept { return shared_.settings; }
   const ExitTable& exits() const noexcept { return shared_.exits; }
   UserLimits& user_limits() noexcept { return shared_.user_limits; }
-  bool has_plugins() const noexcept { return shared_.plugins.size() != 0; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
   RelayResources& resources() noexcept { return resources_; }
   HeadScratch& head_scratch() noexcept { return head_scratch_; }

@@ -7,13 +7,14 @@
 // tells two facts (established, closed); the plugin may at any time end a session, which closes all its
 // connections.
 //
-//   call               | when                                          | how often
-//   -------------------+-----------------------------------------------+---------------------------------------------
-//   authenticate       | credentials were read, or there are none      | SOCKS5: once a connection; HTTP:
-//   each request admit              | that identity names a target                  | once for each accepted
-//   authenticate, at most on_established     | the target of an admission answered           | at most once
-//   for each attachment on_closed          | an attachment is over                         | exactly once for
-//   each attachment, always last
+// clang-format off
+//   call            | when                                     | how often
+//   ----------------+------------------------------------------+--------------------------------------------
+//   authenticate    | credentials were read, or there are none | SOCKS5: once a connection; HTTP: each request
+//   admit           | that identity names a target             | once for each accepted authenticate, at most
+//   on_established  | the target of an admission answered      | at most once for each attachment
+//   on_closed       | an attachment is over                    | exactly once for each attachment, always last
+// clang-format on
 //
 // An *attachment* binds one connection to one session. It begins when admit answers with a session other than
 // the one the connection is attached to already (AdmissionRequest::attached), and ends when the connection
@@ -137,8 +138,8 @@ struct Admission {
 struct Attachment {
   ConnectionId connection;
   SessionHandle session;
-  /// The exit that the connection leaves by; empty until it is established, so that on_closed with an empty one
-  /// ends an attachment that never was. Valid during the call.
+  /// The exit that the connection leaves by; empty until it is established, so that on_closed with an empty
+  /// one ends an attachment that never was. Valid during the call.
   std::string_view exit;
 };
 

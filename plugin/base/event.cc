@@ -1,6 +1,5 @@
 #include "plugin/base/event.h"
 
-#include <event2/thread.h>
 #include <sys/eventfd.h>
 
 #include <cstdint>

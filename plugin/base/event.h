@@ -72,6 +72,10 @@ class Event {
   void remove() noexcept {
     if (assigned_) event_del_noblock(&event_);
   }
+  /// Waits for its time to come.
+  bool is_timer_pending() const noexcept {
+    return assigned_ && event_pending(&event_, EV_TIMEOUT, nullptr) != 0;
+  }
   void activate(short what) noexcept { event_active(&event_, what, 0); }
   void reset() noexcept {
     remove();

@@ -116,4 +116,8 @@ bool Guard::is_own(const SocketAddress& target) const noexcept {
   });
 }
 
+bool Guard::listens_on_wildcard(std::uint16_t port) const noexcept {
+  return std::find(wildcard_ports_.begin(), wildcard_ports_.end(), port) != wildcard_ports_.end();
+}
+
 }  // namespace payg::proxy

@@ -36,6 +36,8 @@ class Guard {
   /// `local_addresses` (getifaddrs(3) of both families: a dual-stack :: takes IPv4 as well).
   void protect_wildcard(std::uint16_t port, std::span<const IpAddress> local_addresses);
 
+  /// This process listens at `port` on every address of the machine.
+  bool listens_on_wildcard(std::uint16_t port) const noexcept;
   Verdict check(const SocketAddress& target) const noexcept;
   bool is_allowed(const SocketAddress& target) const noexcept { return check(target) == Verdict::allowed; }
   /// The part of check() that needs no port.

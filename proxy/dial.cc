@@ -9,10 +9,6 @@
 namespace payg::proxy {
 namespace {
 
-// RFC 8305 §8: Connection Attempt Delay and Resolution Delay.
-constexpr std::chrono::milliseconds attempt_delay{250};
-constexpr std::chrono::milliseconds resolution_delay{50};
-
 std::size_t slot_of(IpAddress::Family family) {
   return family == IpAddress::Family::v4 ? 0 : 1;
 }
@@ -66,7 +62,7 @@ void Dial::on_resolved(Family family, std::vector<IpAddress> addresses) noexcept
   // will.
   if (under_way_ != 0 && pace_.is_timer_pending()) return;
   if (family == Family::v4 && resolving() && begun_ == 0 && !candidates_[0].empty()) {
-    pace_.add_for(resolution_delay);
+    pace_.add_for(context_.resolution_delay);
     return;
   }
   try_next();
@@ -82,7 +78,7 @@ void Dial::try_next() {
     list->pop_back();
     next_family_ = address.family() == Family::v4 ? Family::v6 : Family::v4;
     if (begin_attempt(address)) {
-      pace_.add_for(attempt_delay);
+      pace_.add_for(context_.attempt_delay);
       return;
     }
   }

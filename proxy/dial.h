@@ -44,6 +44,9 @@ struct DialContext {
   const Clock& clock;
   const Guard& guard;
   std::chrono::milliseconds connect_timeout;
+  /// RFC 8305 §8: Connection Attempt Delay and Resolution Delay.
+  std::chrono::milliseconds attempt_delay{250};
+  std::chrono::milliseconds resolution_delay{50};
 };
 
 /// One attempt to reach a target, by RFC 8305: both families are asked for, IPv6 is preferred, a further

@@ -11,6 +11,16 @@ constexpr std::size_t head_read_bytes = 16 * 1024;
 
 }  // namespace
 
+ExchangeRequest ExchangeRequest::of(const http::RequestHead& head) noexcept {
+  const bool keep = http::allows_keep_alive(head);
+  return {
+      .method = head.method,
+      .version = head.version,
+      .framing = {},
+      .persistence = keep ? http::Persistence::keep_alive : http::Persistence::close,
+      .upgrade = http::wants_upgrade(head) ? http::UpgradeHandling::pass_on : http::UpgradeHandling::strip};
+}
+
 Exchange::Exchange(Connection& connection, MessageSide client, OriginConnection& origin,
                    const ExchangeRequest& request)
     : connection_(connection),

@@ -34,6 +34,9 @@ struct ExchangeRequest {
   http::Persistence persistence = http::Persistence::close;  ///< what the client would like
   http::UpgradeHandling upgrade = http::UpgradeHandling::strip;
 
+  /// What the head says; the framing is for the caller to judge.
+  static ExchangeRequest of(const http::RequestHead& head) noexcept;
+
   bool has_body() const noexcept {
     return framing.kind == http::BodyFraming::Kind::chunked ||
            (framing.kind == http::BodyFraming::Kind::length && framing.length != 0);

@@ -129,12 +129,7 @@ void HttpStage::begin_request() {
   Worker& worker = connection_.worker();
   worker.counters().http_requests_total.fetch_add(1, std::memory_order_relaxed);
   const http::RequestHead& head = this->head();
-  request_ = {
-      .method = head.method,
-      .version = head.version,
-      .framing = {},
-      .persistence = http::allows_keep_alive(head) ? http::Persistence::keep_alive : http::Persistence::close,
-      .upgrade = http::wants_upgrade(head) ? http::UpgradeHandling::pass_on : http::UpgradeHandling::strip};
+  request_ = ExchangeRequest::of(head);
   expects_continue_ = http::expects_continue(head);
 
   const auto framing = http::request_framing(head);

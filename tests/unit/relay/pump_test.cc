@@ -65,7 +65,7 @@ class PumpTest : public testing::Test, public SocketHandler {
 
   EventLoop loop_;
   std::vector<char> scratch_;
-  PipePool pipes_;
+  PipePool pipes_{4};
   RelayResources resources_{scratch_, pipes_};
   std::atomic<std::uint64_t> total_{0};
   UniqueFd from_, to_, far_source_, far_sink_;

@@ -15,6 +15,8 @@ constexpr auto poll_interval = 1s;
 // Covers clocks of other nodes that are behind ours, and transactions that were stamped before they
 // committed. What is read twice is harmless.
 constexpr auto overlap = 10s;
+// Longer than a read of standings takes: what it brings is older than the last mark by that much.
+constexpr auto mark_interval = 30s;
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
@@ -28,8 +30,8 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       health_(health),
       host_(host),
       listener_(std::move(listener)),
-      users_read_at_(host.clock().wall_now()),
-      sessions_read_at_(users_read_at_),
+      marked_at_(host.clock().now()),
+      sessions_read_at_(host.clock().wall_now()),
       usage_posted_at_(host.clock().now()) {}
 
 NodeKeeper::~NodeKeeper() {
@@ -109,7 +111,12 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
               "settled " + std::to_string(settled->sessions) + " sessions that node " + settings_.node +
                   " had left open: " + settled->posted.to_exact_string() + " credits");
   }
-  return provide_demo_user(ledger);
+  const auto provided = provide_demo_user(ledger);
+  if (!provided) return provided;
+  const auto changes = ledger.users_changed_since(std::nullopt);
+  if (!changes) return changes.error();
+  mark_before_ = last_mark_ = changes->upto;
+  return Done{};
 }
 
 LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
@@ -134,12 +141,15 @@ void NodeKeeper::keep(Ledger& ledger) {
 }
 
 bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
-  const WallTime now = host_.clock().wall_now();
-  const auto changed = ledger.users_changed_since(users_read_at_ - overlap);
+  const MonotonicTime now = host_.clock().now();
+  const auto changed = ledger.users_changed_since(mark_before_);
   health_.note_read("looking for changed users", changed);
   if (!changed) return false;
-  for (const User& user : *changed) listener_.on_user_changed(user);
-  users_read_at_ = now;
+  for (const User& user : changed->users) listener_.on_user_changed(user);
+  if (now - marked_at_ >= mark_interval) {
+    mark_before_ = std::exchange(last_mark_, changed->upto);
+    marked_at_ = now;
+  }
   return true;
 }
 

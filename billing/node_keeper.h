@@ -78,7 +78,10 @@ class NodeKeeper {
   const Listener listener_;
 
   // The keeper's thread alone.
-  WallTime users_read_at_;
+  // Changes are read again from the mark before the last one: what is read twice is harmless, and what
+  // another reader had read just before a change and remembered just after it is put right.
+  ChangeMark last_mark_, mark_before_;
+  MonotonicTime marked_at_;
   WallTime sessions_read_at_;
   MonotonicTime usage_posted_at_;
 

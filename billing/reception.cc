@@ -25,7 +25,7 @@ Result<WireName, plugin::Denial> read_wire_name(std::string_view text) {
 }
 
 plugin::Authentication identify(const User& user, WireName name) {
-  return {std::make_unique<BillingIdentity>(user.id, std::move(name.name), name.flaw)};
+  return {std::make_unique<BillingIdentity>(user, std::move(name.name), name.flaw)};
 }
 
 plugin::Admission admission(const Seat& seat, const UserName& name) {
@@ -45,6 +45,7 @@ struct Reception::Caller {
 
 struct Reception::Applicant {
   UserId user;
+  TokenHash token;
   UserName name;
   plugin::SessionHandle attached;
   bool left_just_now;  // a session of the user has ended, and the ledger may not know yet
@@ -59,9 +60,10 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   auto wire = read_wire_name(request.name);
   if (!wire) return answer.deny(wire.error());
   const TokenHash token = hash_token(request.password);
-  const auto known = with_.users.find(wire->name.user);
-  if (known && equal_in_constant_time(known->token, token))
-    return answer.accept(identify(*known, *std::move(wire)));
+  const auto known = with_.users.find(wire->name.user, with_.clock.now());
+  if (known && known->age == UserCache::Age::due) read_again(wire->name.user);
+  if (known && equal_in_constant_time(known->user.token, token))
+    return answer.accept(identify(known->user, *std::move(wire)));
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
 
   const std::string user = wire->name.user;
@@ -71,12 +73,21 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   if (asked == StandingQueue::Outcome::full) caller->answer.deny(denials::ledger_away());
 }
 
+/// Nobody waits for it; when it fails, what is known stands until it is due again.
+void Reception::read_again(const std::string& user) {
+  const auto asked = with_.reader.ask(user, [this, user](const StandingQueue::Answer& read) {
+    if (!read.ok()) return;
+    *read ? with_.users.refresh((*read)->user) : with_.users.forget(user);
+  });
+  (void)asked;
+}
+
 void Reception::decide(const Caller& caller, const StandingQueue::Answer& read) {
   if (!read.ok()) return caller.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
   if (!standing || !equal_in_constant_time(standing->user.token, caller.token))
     return caller.answer.deny(denials::bad_credentials());
-  with_.users.remember(standing->user);
+  with_.users.remember(standing->user, with_.clock.now());
   caller.answer.accept(identify(standing->user, caller.name));
 }
 
@@ -92,7 +103,7 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   if (state != State::open || with_.health.state() == LedgerState::away)
     return answer.deny(denials::ledger_away());
 
-  auto applicant = std::make_shared<Applicant>(who.user_id, who.name, request.attached,
+  auto applicant = std::make_shared<Applicant>(who.user_id, who.token, who.name, request.attached,
                                                with_.table.has_end_under_way(who.user_id), std::move(answer));
   const auto asked = with_.reader.ask(
       who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
@@ -105,6 +116,10 @@ void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) 
   const bool is_gone = !standing || standing->user.id != applicant.user;
   if (is_gone || standing->user.state == UserState::disabled)
     return applicant.answer.deny(denials::disabled());
+  if (!equal_in_constant_time(standing->user.token, applicant.token)) {
+    with_.users.refresh(standing->user);
+    return applicant.answer.deny(denials::bad_credentials());
+  }
   if (!may_start_now(applicant, *standing))
     return applicant.answer.deny(denials::payment_required(shop_url()));
   let_in(applicant);

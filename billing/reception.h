@@ -19,11 +19,13 @@ namespace payg::billing {
 /// Who a connection pays as, and what its user name asked for.
 class BillingIdentity final : public plugin::Identity {
  public:
-  BillingIdentity(UserId id, UserName wire_name, std::optional<UserNameError> wire_flaw)
-      : user_id(id), name(std::move(wire_name)), flaw(wire_flaw) {
-    user = id.value;
+  BillingIdentity(const User& who, UserName wire_name, std::optional<UserNameError> wire_flaw)
+      : user_id(who.id), token(who.token), name(std::move(wire_name)), flaw(wire_flaw) {
+    user = who.id.value;
   }
   const UserId user_id;
+  /// What he was believed with: looked at again when a session starts, with what the ledger says then.
+  const TokenHash token;
   const UserName name;  ///< only `user`, when there is a flaw
   /// What is wrong behind the user's name: told only to who has the right token, and so with the admission.
   const std::optional<UserNameError> flaw;
@@ -61,6 +63,7 @@ class Reception {
   struct Caller;     // waits for authentication
   struct Applicant;  // waits for admission
 
+  void read_again(const std::string& user);
   void decide(const Caller& caller, const StandingQueue::Answer& read);
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;

@@ -69,6 +69,16 @@ struct Standing {
   std::optional<WallTime> last_session_end;
 };
 
+/// How far somebody has read the changes of users. Only the ledger knows what it means.
+struct ChangeMark {
+  std::int64_t value = 0;
+};
+
+struct UserChanges {
+  std::vector<User> users;  ///< as they are now, in the order of their last change
+  ChangeMark upto;          ///< what to ask from next
+};
+
 /// A user as the operator sees him.
 struct UserOverview {
   User user;
@@ -233,8 +243,10 @@ class Ledger {
   /// One entry for each name, in order; nullopt: nobody has that name.
   virtual LedgerResult<std::vector<std::optional<Standing>>> standings(
       std::span<const std::string> names) = 0;
-  /// Users whose token or state was changed at or after `since` (by the wall clock given to the change).
-  virtual LedgerResult<std::vector<User>> users_changed_since(WallTime since) = 0;
+  /// Users who were made, or whose token or state was changed, since that mark was given: each change that
+  /// was not visible then, whatever the clocks of those who made it show. nullopt: nobody, only the mark to
+  /// begin with.
+  virtual LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) = 0;
 
   // -- metering
   /// Announces a node, and ends every session that an earlier life of the same node left open

@@ -14,6 +14,18 @@ namespace {
   PAYG_USER_COLUMNS           \
   ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id)"
 
+/// Any number that nobody else locks in this database: "user" in ASCII.
+constexpr std::int64_t user_changes_lock = 0x75736572;
+
+/// Users change one after the other, so that the numbers which PAYG_NEXT_CHANGE gives rise in the order in
+/// which the changes become visible, whatever clocks do.
+PostgresStatement lock_user_changes() {
+  return {"SELECT pg_advisory_xact_lock($1)", parameters(user_changes_lock)};
+}
+/// For changed_at: the time given, or the next number that nobody has yet.
+#define PAYG_NEXT_CHANGE(time) \
+  "greatest(" time "::bigint, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
+
 std::optional<TokenHash> parse_hex(const std::string& hex) {
   TokenHash token{};
   if (hex.size() != 2 * token.size()) return std::nullopt;
@@ -32,10 +44,10 @@ LedgerResult<User> only_user(const LedgerResult<PostgresRows>& rows) {
   return *user;
 }
 
-/// What an UPDATE … RETURNING of one user came to.
-LedgerResult<Done> changed_one(const LedgerResult<PostgresRows>& rows) {
-  if (!rows) return rows.error();
-  if (rows->empty()) return no_such_user();
+/// What an UPDATE … RETURNING of one user, behind lock_user_changes(), came to.
+LedgerResult<Done> changed_one(const LedgerResult<std::vector<PostgresRows>>& results) {
+  if (!results) return results.error();
+  if (results->back().empty()) return no_such_user();
   return Done{};
 }
 
@@ -67,10 +79,13 @@ LedgerResult<User> PostgresLedger::create_user(std::string_view name, std::strin
                                                const TokenHash& token, WallTime at) {
   if (auto refusal = check_new_user(name, email)) return *refusal;
   const auto results = connection_.transact(
-      {{"WITH made AS ("
+      {lock_user_changes(),
+       {"WITH made AS ("
         " INSERT INTO users (name, email, state, token_hash, created_at, changed_at)"
-        " VALUES ($1, $2, 'active', $3, $4, $4) ON CONFLICT DO NOTHING RETURNING user_id)"
-        " INSERT INTO user_credits (user_id, balance, updated_at) SELECT user_id, 0, $4::bigint FROM made",
+        " VALUES ($1, $2, 'active', $3, $4, " PAYG_NEXT_CHANGE(
+            "$4") ") ON CONFLICT DO NOTHING RETURNING user_id)"
+                  " INSERT INTO user_credits (user_id, balance, updated_at) SELECT user_id, 0, $4::bigint "
+                  "FROM made",
         parameters(name, email, token, to_ms(at))},
        {"SELECT " PAYG_USER_COLUMNS " FROM users u WHERE u.name = $1", parameters(name)}});
   if (!results) return results.error();
@@ -85,17 +100,21 @@ LedgerResult<User> PostgresLedger::create_user(std::string_view name, std::strin
 }
 
 LedgerResult<Done> PostgresLedger::set_token(UserId user, const TokenHash& token, WallTime at) {
-  const auto rows = connection_.query(
-      {"UPDATE users SET token_hash = $2, changed_at = $3 WHERE user_id = $1 RETURNING user_id",
-       parameters(to_integer(user), token, to_ms(at))});
-  if (!rows && rows.error().code == LedgerError::Code::conflict) return token_taken();
-  return changed_one(rows);
+  const auto results = connection_.transact(
+      {lock_user_changes(),
+       {"UPDATE users SET token_hash = $2, changed_at = " PAYG_NEXT_CHANGE("$3") " WHERE user_id = $1"
+                                                                                 " RETURNING user_id",
+        parameters(to_integer(user), token, to_ms(at))}});
+  if (!results && results.error().code == LedgerError::Code::conflict) return token_taken();
+  return changed_one(results);
 }
 
 LedgerResult<Done> PostgresLedger::set_state(UserId user, UserState state, WallTime at) {
-  return changed_one(
-      connection_.query({"UPDATE users SET state = $2, changed_at = $3 WHERE user_id = $1 RETURNING user_id",
-                         parameters(to_integer(user), name_of(state), to_ms(at))}));
+  return changed_one(connection_.transact(
+      {lock_user_changes(),
+       {"UPDATE users SET state = $2, changed_at = " PAYG_NEXT_CHANGE("$3") " WHERE user_id = $1"
+                                                                            " RETURNING user_id",
+        parameters(to_integer(user), name_of(state), to_ms(at))}}));
 }
 
 LedgerResult<User> PostgresLedger::find_user(std::string_view name) {
@@ -146,18 +165,21 @@ LedgerResult<std::vector<std::optional<Standing>>> PostgresLedger::standings(
   return found;
 }
 
-LedgerResult<std::vector<User>> PostgresLedger::users_changed_since(WallTime since) {
-  const auto rows = connection_.query(
-      {"SELECT " PAYG_USER_COLUMNS " FROM users u WHERE u.changed_at >= $1 ORDER BY u.changed_at, u.user_id",
-       parameters(to_ms(since))});
-  if (!rows) return rows.error();
-  std::vector<User> users;
-  for (int row = 0; row < rows->count(); ++row) {
-    auto user = read_user(*rows, row);
+LedgerResult<UserChanges> PostgresLedger::users_changed_since(std::optional<ChangeMark> mark) {
+  const auto results = connection_.transact(
+      {{"SELECT coalesce(max(changed_at), 0) FROM users"},
+       {"SELECT " PAYG_USER_COLUMNS " FROM users u WHERE u.changed_at > $1 ORDER BY u.changed_at",
+        parameters(mark ? mark->value : INT64_MAX)}},
+      PostgresConnection::Isolation::snapshot);
+  if (!results) return results.error();
+  UserChanges changes{.users = {}, .upto = {results->front().integer(0, 0)}};
+  const PostgresRows& rows = results->back();
+  for (int row = 0; row < rows.count(); ++row) {
+    auto user = read_user(rows, row);
     if (!user) return unreadable("user");
-    users.push_back(std::move(*user));
+    changes.users.push_back(std::move(*user));
   }
-  return users;
+  return changes;
 }
 
 LedgerResult<Credits> PostgresLedger::balance(UserId user) {

@@ -24,7 +24,7 @@ class SqliteLedger final : public Ledger {
   LedgerResult<User> find_user(const TokenHash& token) override;
   LedgerResult<std::vector<UserOverview>> list_users() override;
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
-  LedgerResult<std::vector<User>> users_changed_since(WallTime since) override;
+  LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) override;
 
   LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,

@@ -29,6 +29,10 @@ std::optional<User> find_by_token(SqliteTransaction& transaction, const TokenHas
   return read_user(transaction, rows);
 }
 
+/// For changed_at: the time given, or the next number that nobody has yet. Writers come one after the other,
+/// so these numbers rise in the order in which the changes become visible, whatever clocks do.
+#define PAYG_NEXT_CHANGE "max(?, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
+
 /// The answer to a lookup, once its transaction has been looked after.
 template <class T>
 LedgerResult<T> found_or(SqliteTransaction& transaction, std::optional<T> found, LedgerError missing) {
@@ -79,8 +83,8 @@ LedgerResult<User> SqliteLedger::create_user(std::string_view name, std::string_
   }
   if (find_by_token(transaction, token)) return token_taken();
   transaction.execute(
-      "INSERT INTO users (name, email, state, token_hash, created_at, changed_at) VALUES (?, ?, 'active', ?, "
-      "?, ?)",
+      "INSERT INTO users (name, email, state, token_hash, created_at, changed_at)"
+      " VALUES (?, ?, 'active', ?, ?, " PAYG_NEXT_CHANGE ")",
       name, email, token, to_ms(at), to_ms(at));
   transaction.execute(
       "INSERT INTO user_credits (user_id, balance, updated_at) SELECT user_id, 0, ? FROM users WHERE name = "
@@ -94,15 +98,17 @@ LedgerResult<Done> SqliteLedger::set_token(UserId user, const TokenHash& token, 
   SqliteTransaction transaction(database_, Kind::write);
   const auto holder = find_by_token(transaction, token);
   if (holder && holder->id != user) return token_taken();
-  const int changed = transaction.execute("UPDATE users SET token_hash = ?, changed_at = ? WHERE user_id = ?",
+  const int changed = transaction.execute("UPDATE users SET token_hash = ?, changed_at = " PAYG_NEXT_CHANGE
+                                          " WHERE user_id = ?",
                                           token, to_ms(at), to_integer(user));
   return found_or(transaction, changed == 1 ? std::optional(Done{}) : std::nullopt, no_such_user());
 }
 
 LedgerResult<Done> SqliteLedger::set_state(UserId user, UserState state, WallTime at) {
   SqliteTransaction transaction(database_, Kind::write);
-  const int changed = transaction.execute("UPDATE users SET state = ?, changed_at = ? WHERE user_id = ?",
-                                          name_of(state), to_ms(at), to_integer(user));
+  const int changed =
+      transaction.execute("UPDATE users SET state = ?, changed_at = " PAYG_NEXT_CHANGE " WHERE user_id = ?",
+                          name_of(state), to_ms(at), to_integer(user));
   return found_or(transaction, changed == 1 ? std::optional(Done{}) : std::nullopt, no_such_user());
 }
 
@@ -150,17 +156,21 @@ LedgerResult<std::vector<std::optional<Standing>>> SqliteLedger::standings(
   return found;
 }
 
-LedgerResult<std::vector<User>> SqliteLedger::users_changed_since(WallTime since) {
+LedgerResult<UserChanges> SqliteLedger::users_changed_since(std::optional<ChangeMark> mark) {
   SqliteTransaction transaction(database_, Kind::read);
-  std::vector<User> users;
+  UserChanges changes;
   {
+    auto rows = transaction.select("SELECT coalesce(max(changed_at), 0) FROM users");
+    if (rows.next()) changes.upto.value = rows.integer(0);
+  }
+  if (mark) {
     auto rows = transaction.select("SELECT " PAYG_USER_COLUMNS
-                                   " FROM users u WHERE u.changed_at >= ? ORDER BY u.changed_at, u.user_id",
-                                   to_ms(since));
-    while (rows.next()) users.push_back(read_user(transaction, rows));
+                                   " FROM users u WHERE u.changed_at > ? ORDER BY u.changed_at",
+                                   mark->value);
+    while (rows.next()) changes.users.push_back(read_user(transaction, rows));
   }
   if (auto done = transaction.commit(); !done) return done.error();
-  return users;
+  return changes;
 }
 
 LedgerResult<Credits> SqliteLedger::balance(UserId user) {

@@ -1,6 +1,7 @@
 #include <array>
 #include <atomic>
 #include <latch>
+#include <map>
 #include <thread>
 
 #include "tests/contract/books.h"
@@ -120,6 +121,35 @@ TEST_P(Concurrency, OneNameIsGivenOnce) {
   });
   EXPECT_EQ(made, 1);
   EXPECT_EQ(refused, 7);
+}
+
+// Whoever follows the changes from mark to mark misses none, however they overlap.
+TEST_P(Concurrency, WhoFollowsTheChangesOfUsersMissesNone) {
+  constexpr int rounds = 40;
+  const std::array users = {user_with("alice", Credits()), user_with("bob", Credits()),
+                            user_with("carol", Credits())};
+  std::map<UserId, TokenHash> seen;
+  auto mark = value_of(ledger().users_changed_since(std::nullopt)).upto;
+  std::atomic<int> at_work{3}, errors{0};
+  const auto follow = [&](Ledger& own) {
+    const auto changes = own.users_changed_since(mark);
+    if (!changes) return void(++errors);
+    for (const User& user : changes->users) seen[user.id] = user.token;
+    mark = changes->upto;
+  };
+  at_once(4, [&](Ledger& own, int index) {
+    if (index == 3) {
+      while (at_work > 0) follow(own);
+      return follow(own);
+    }
+    const User& user = users[static_cast<std::size_t>(index)];
+    for (int round = 0; round < rounds; ++round) {
+      if (!own.set_token(user.id, token_of(user.name + std::to_string(round)), new_year)) ++errors;
+    }
+    --at_work;
+  });
+  EXPECT_EQ(errors, 0);
+  for (const User& user : users) EXPECT_EQ(seen[user.id], token_of(user.name + std::to_string(rounds - 1)));
 }
 
 // Every read, from any connection, finds the books right: also between the charge, the posting and the end.

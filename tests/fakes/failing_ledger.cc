@@ -78,8 +78,8 @@ LedgerResult<std::vector<std::optional<Standing>>> FailingLedger::standings(
   return attempt([&] { return ledger_->standings(names); });
 }
 
-LedgerResult<std::vector<User>> FailingLedger::users_changed_since(WallTime since) {
-  return attempt([&] { return ledger_->users_changed_since(since); });
+LedgerResult<UserChanges> FailingLedger::users_changed_since(std::optional<ChangeMark> mark) {
+  return attempt([&] { return ledger_->users_changed_since(mark); });
 }
 
 LedgerResult<Settled> FailingLedger::start_node(std::string_view node, WallTime at) {

@@ -56,7 +56,8 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<std::vector<billing::UserOverview>> list_users() override;
   billing::LedgerResult<std::vector<std::optional<billing::Standing>>> standings(
       std::span<const std::string> names) override;
-  billing::LedgerResult<std::vector<billing::User>> users_changed_since(WallTime since) override;
+  billing::LedgerResult<billing::UserChanges> users_changed_since(
+      std::optional<billing::ChangeMark> mark) override;
 
   billing::LedgerResult<billing::Settled> start_node(std::string_view node, WallTime at) override;
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(

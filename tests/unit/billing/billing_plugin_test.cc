@@ -183,6 +183,25 @@ TEST(BillingPlugin, ANewTokenWorksAtOnceAndTheOldOneSoonDoesNot) {
   EXPECT_TRUE(rig.authenticate("alice", "new").ok());
 }
 
+TEST(BillingPlugin, ATokenThatWasReplacedStartsNoSessionHoweverLateItsReplacementIsNoticed) {
+  PluginRig rig;
+  const auto user = rig.add_user("alice", "old", "10");
+  const Client client = rig.identify("alice", "old");
+  ASSERT_TRUE(rig.ledger().set_token(user.id, hash_token("new"), rig.now()).ok());
+  EXPECT_EQ(rig.admit(client).denial.reason, Reason::bad_credentials);
+  EXPECT_EQ(rig.authenticate("alice", "old").denial.reason, Reason::bad_credentials)
+      << "what was read is remembered";
+  EXPECT_TRUE(rig.admit(rig.identify("alice", "new")).ok());
+}
+
+TEST(BillingPlugin, ATokenThatWasReplacedByAClockThatIsBehindSoonDoesNotWork) {
+  PluginRig rig;
+  const auto user = rig.add_user("alice", "old", "10");
+  EXPECT_TRUE(rig.authenticate("alice", "old").ok());
+  ASSERT_TRUE(rig.ledger().set_token(user.id, hash_token("new"), rig.now() - std::chrono::hours(1)).ok());
+  rig.eventually([&] { return !rig.authenticate("alice", "old").ok(); });
+}
+
 TEST(BillingPlugin, StoppingEndsEverySessionAndPostsItsUsage) {
   PluginRig rig;
   const auto user = rig.add_user("alice", "secret", "10");

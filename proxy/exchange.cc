@@ -36,10 +36,10 @@ void Exchange::drop() {
 }
 
 Exchange::Progress Exchange::run() {
-  // A client that is gone while it waits makes nothing to be read or written; one that only ended may be
-  // waiting still.
-  const bool waits = response_ == Response::head && request_state_ != RequestState::sending;
-  if (waits && client_.socket.readable() && client_.socket.is_reset()) return Progress::broken;
+  // Behind its request nothing is read of the client, so that it is gone has to be asked for; one that only
+  // ended may be waiting still.
+  const bool reads_client = request_state_ == RequestState::sending;
+  if (!reads_client && client_.socket.readable() && client_.socket.is_reset()) return Progress::broken;
   if (request_state_ == RequestState::sending) {
     if (const auto progress = run_request(); progress != Progress::running) return progress;
   }

@@ -97,8 +97,10 @@ class AdminServer::Impl {
   static void on_request(evhttp_request* request, void* self) noexcept {
     static_cast<Impl*>(self)->answer(request);
   }
-  static void on_accept_error(evconnlistener* listener, void* self) noexcept {
-    static_cast<Impl*>(self)->pause_accepting(listener);
+  /// libevent passes the listener's own argument here, which is evhttp's: whose loop this is says who is
+  /// meant.
+  static void on_accept_error(evconnlistener* listener, void*) noexcept {
+    running_here->pause_accepting(listener);
   }
   static void on_resume(evutil_socket_t, short, void* self) noexcept {
     static_cast<Impl*>(self)->resume_accepting();
@@ -115,6 +117,8 @@ class AdminServer::Impl {
   void resume_accepting();
   void drop_pending();
   std::shared_ptr<const Settings> settings() const;
+
+  static thread_local Impl* running_here;
 
   Metering& metering_;
   plugin::Host& host_;
@@ -163,9 +167,12 @@ Result<SocketAddress, std::string> AdminServer::Impl::start() {
   return *bound;
 }
 
+thread_local AdminServer::Impl* AdminServer::Impl::running_here = nullptr;
+
 void AdminServer::Impl::run() {
   pthread_setname_np(pthread_self(), "payg-admin");
   block_signals();
+  running_here = this;
   loop_.run();
 }
 

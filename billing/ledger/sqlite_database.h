@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "billing/ledger/ledger.h"
+#include "billing/ledger/write_turns.h"
 
 namespace payg::billing {
 
@@ -19,7 +20,7 @@ namespace payg::billing {
 /// power cut), foreign keys on. One thread at a time.
 class SqliteDatabase {
  public:
-  explicit SqliteDatabase(std::string path) : path_(std::move(path)) {}
+  explicit SqliteDatabase(std::string path) : path_(std::move(path)), turns_(WriteTurns::of(path_)) {}
   ~SqliteDatabase() { close(); }
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
@@ -39,6 +40,7 @@ class SqliteDatabase {
   LedgerError last_error(std::string_view doing) const;
 
   std::string path_;
+  const std::shared_ptr<WriteTurns> turns_;
   sqlite3* handle_ = nullptr;
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, std::less<>> statements_;
 };
@@ -121,6 +123,7 @@ class SqliteTransaction {
   void bind(sqlite3_stmt* statement, int index, const std::optional<std::int64_t>& value);
 
   SqliteDatabase& database_;
+  std::optional<WriteTurns::Turn> turn_;  // of a writer, from before BEGIN until behind COMMIT
   std::optional<LedgerError> error_;
   bool open_ = false;
 };

@@ -21,6 +21,18 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:11: syntax: Error while parsing key-value pair: expected value, saw '\\n'"},
     {"AKeyIsThereTwice", "[proxy]\nworkers = 1\nworkers = 2\n",
      "f.toml:3:11: syntax: Error while parsing key-value pair: cannot redefine existing integer 'workers'"},
+    {"ATableHasNoName", "[[[",
+     "f.toml:1:3: syntax: Error while parsing key: expected bare key starting character or string delimiter, "
+     "saw '['"},
+    {"ATableBeginsWithADot", "[.a]",
+     "f.toml:1:2: syntax: Error while parsing key: expected bare key starting character or string delimiter, "
+     "saw '.'"},
+    {"ATableIsAnEqualsSign", "[=]",
+     "f.toml:1:2: syntax: Error while parsing key: expected bare key starting character or string delimiter, "
+     "saw '='"},
+    {"ATableIsAComment", "[#",
+     "f.toml:1:2: syntax: Error while parsing key: expected bare key starting character or string delimiter, "
+     "saw '#'"},
     {"TheTextIsNoUtf8", "a = \"\xff\"\n", "f.toml:1:5: syntax: Encountered invalid utf-8 sequence"},
     {"TheFileIsEmpty", "", "f.toml:1:1: listener: missing, expected at least one [[listener]]"},
     {"TheListOfListenersIsEmpty", "listener = []\n",

@@ -52,15 +52,18 @@ void SocksStage::advance() {
   if (client_ended_ && needs_more && !connection_.is_closed()) connection_.close();
 }
 
-bool SocksStage::read_greeting() {
-  socks::Greeting greeting;
-  const auto outcome = socks::parse_greeting(received_.view(), greeting);
+bool SocksStage::is_complete(const socks::ParseOutcome& outcome) {
   if (outcome.state == socks::ParseState::refused) {
     connection_.count_refusal(RefusalKind::bad_request);
     finish_with(outcome.answer);
-    return false;
   }
-  if (outcome.state == socks::ParseState::incomplete) return false;
+  return outcome.state == socks::ParseState::complete;
+}
+
+bool SocksStage::read_greeting() {
+  socks::Greeting greeting;
+  const auto outcome = socks::parse_greeting(received_.view(), greeting);
+  if (!is_complete(outcome)) return false;
   received_.consume(outcome.consumed);
 
   if (greeting.offers_user_name_password) {
@@ -81,12 +84,7 @@ bool SocksStage::read_greeting() {
 bool SocksStage::read_credentials() {
   socks::Credentials credentials;
   const auto outcome = socks::parse_credentials(received_.view(), credentials);
-  if (outcome.state == socks::ParseState::refused) {
-    connection_.count_refusal(RefusalKind::bad_request);
-    finish_with(outcome.answer);
-    return false;
-  }
-  if (outcome.state == socks::ParseState::incomplete) return false;
+  if (!is_complete(outcome)) return false;
   // The names lie in the buffer; the plugin copies what it needs within the call.
   const std::string name(credentials.name);
   const std::string password(credentials.password);
@@ -136,12 +134,7 @@ void SocksStage::on_denied(const plugin::Denial& denial) noexcept {
 
 bool SocksStage::read_request() {
   const auto outcome = socks::parse_request(received_.view(), target_);
-  if (outcome.state == socks::ParseState::refused) {
-    connection_.count_refusal(RefusalKind::bad_request);
-    finish_with(outcome.answer);
-    return false;
-  }
-  if (outcome.state == socks::ParseState::incomplete) return false;
+  if (!is_complete(outcome)) return false;
   received_.consume(outcome.consumed);
   if (pending_denial_) {
     refuse(kind_of(pending_denial_->reason));

@@ -42,6 +42,8 @@ class SocksStage final : public Stage, public DialHandler {
   enum class Method : std::uint8_t { none, user_name_password };
 
   void advance();
+  /// False: more bytes are needed, or the message was refused and answered.
+  bool is_complete(const socks::ParseOutcome& outcome);
   bool read_greeting();
   bool read_credentials();
   bool read_request();

@@ -97,12 +97,6 @@ class Gate {
 
   /// Where this connection's bytes are counted. Valid until the next admit, dial_failed or close.
   std::span<TrafficCounters* const> traffic() const noexcept { return {traffic_.data(), traffic_count_}; }
-  void count_up(std::uint64_t bytes) const noexcept {
-    for (auto* traffic : traffic()) traffic->up_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  }
-  void count_down(std::uint64_t bytes) const noexcept {
-    for (auto* traffic : traffic()) traffic->down_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  }
 
  private:
   friend class GateKeeper;

@@ -43,23 +43,12 @@ void append_json_string(std::string& out, std::string_view text) {
 void append_html_text(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x80 ? c : '?';
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += static_cast<unsigned char>(c) < 0x80 ? c : '?';
     }
   }
 }
@@ -210,46 +199,26 @@ class Preference {
 
 std::string_view name_of(ProxyError error) noexcept {
   switch (error) {
-    case ProxyError::dns_timeout:
-      return "dns_timeout";
-    case ProxyError::dns_error:
-      return "dns_error";
-    case ProxyError::destination_unavailable:
-      return "destination_unavailable";
-    case ProxyError::destination_ip_prohibited:
-      return "destination_ip_prohibited";
-    case ProxyError::destination_ip_unroutable:
-      return "destination_ip_unroutable";
-    case ProxyError::connection_refused:
-      return "connection_refused";
-    case ProxyError::connection_terminated:
-      return "connection_terminated";
-    case ProxyError::connection_timeout:
-      return "connection_timeout";
-    case ProxyError::connection_read_timeout:
-      return "connection_read_timeout";
-    case ProxyError::connection_limit_reached:
-      return "connection_limit_reached";
-    case ProxyError::http_request_error:
-      return "http_request_error";
-    case ProxyError::http_request_denied:
-      return "http_request_denied";
-    case ProxyError::http_response_incomplete:
-      return "http_response_incomplete";
-    case ProxyError::http_response_timeout:
-      return "http_response_timeout";
-    case ProxyError::http_protocol_error:
-      return "http_protocol_error";
-    case ProxyError::http_upgrade_failed:
-      return "http_upgrade_failed";
-    case ProxyError::proxy_internal_response:
-      return "proxy_internal_response";
-    case ProxyError::proxy_internal_error:
-      return "proxy_internal_error";
-    case ProxyError::proxy_configuration_error:
-      return "proxy_configuration_error";
-    case ProxyError::proxy_loop_detected:
-      return "proxy_loop_detected";
+    case ProxyError::dns_timeout: return "dns_timeout";
+    case ProxyError::dns_error: return "dns_error";
+    case ProxyError::destination_unavailable: return "destination_unavailable";
+    case ProxyError::destination_ip_prohibited: return "destination_ip_prohibited";
+    case ProxyError::destination_ip_unroutable: return "destination_ip_unroutable";
+    case ProxyError::connection_refused: return "connection_refused";
+    case ProxyError::connection_terminated: return "connection_terminated";
+    case ProxyError::connection_timeout: return "connection_timeout";
+    case ProxyError::connection_read_timeout: return "connection_read_timeout";
+    case ProxyError::connection_limit_reached: return "connection_limit_reached";
+    case ProxyError::http_request_error: return "http_request_error";
+    case ProxyError::http_request_denied: return "http_request_denied";
+    case ProxyError::http_response_incomplete: return "http_response_incomplete";
+    case ProxyError::http_response_timeout: return "http_response_timeout";
+    case ProxyError::http_protocol_error: return "http_protocol_error";
+    case ProxyError::http_upgrade_failed: return "http_upgrade_failed";
+    case ProxyError::proxy_internal_response: return "proxy_internal_response";
+    case ProxyError::proxy_internal_error: return "proxy_internal_error";
+    case ProxyError::proxy_configuration_error: return "proxy_configuration_error";
+    case ProxyError::proxy_loop_detected: return "proxy_loop_detected";
   }
   return "proxy_internal_error";
 }
@@ -302,10 +271,6 @@ void append_own_options(std::string& out, Persistence persistence) {
   out += "Content-Length: 0\r\n";
   append_connection(out, persistence);
   out += "\r\n";
-}
-
-void append_continue(std::string& out) {
-  out += "HTTP/1.1 100 Continue\r\n\r\n";
 }
 
 }  // namespace payg::http

@@ -82,7 +82,4 @@ void append_tunnel_established(std::string& out, std::string_view pseudonym);
 /// content. To such a TRACE answer Status::method_not_allowed.
 void append_own_options(std::string& out, Persistence persistence);
 
-/// Appends "HTTP/1.1 100 Continue".
-void append_continue(std::string& out);
-
 }  // namespace payg::http

@@ -63,12 +63,9 @@ ParseOutcome refuse_socks4(std::string_view buffered) {
 std::size_t request_bytes(std::string_view buffered) {
   constexpr std::size_t without_address = 4 + 2;
   switch (byte_at(buffered, 3)) {
-    case address_v4:
-      return without_address + 4;
-    case address_v6:
-      return without_address + 16;
-    default:
-      return buffered.size() < 5 ? 0 : without_address + 1 + byte_at(buffered, 4);
+    case address_v4: return without_address + 4;
+    case address_v6: return without_address + 16;
+    default: return buffered.size() < 5 ? 0 : without_address + 1 + byte_at(buffered, 4);
   }
 }
 
@@ -114,21 +111,11 @@ ParseOutcome parse_greeting(std::string_view buffered, Greeting& out) noexcept {
   return complete(size);
 }
 
-Method choose_method(const Greeting& greeting, CredentialsPolicy policy) noexcept {
-  if (greeting.offers_user_name_password) return Method::user_name_password;
-  if (greeting.offers_no_credentials && policy == CredentialsPolicy::unnecessary)
-    return Method::no_credentials;
-  return Method::unacceptable;
-}
-
 std::string_view method_selection(Method method) noexcept {
   switch (method) {
-    case Method::no_credentials:
-      return "\x05\x00"sv;
-    case Method::user_name_password:
-      return "\x05\x02"sv;
-    case Method::unacceptable:
-      break;
+    case Method::no_credentials: return "\x05\x00"sv;
+    case Method::user_name_password: return "\x05\x02"sv;
+    case Method::unacceptable: break;
   }
   return "\x05\xff"sv;
 }

@@ -36,11 +36,6 @@ struct Greeting {
 /// sender understands. Zero methods are a greeting that offers nothing.
 ParseOutcome parse_greeting(std::string_view buffered, Greeting& out) noexcept;
 
-/// Whether somebody has to ask for credentials; without a plugin nobody does.
-enum class CredentialsPolicy { required, unnecessary };
-
-/// User name/password whenever it is offered; none when that is offered and credentials are unnecessary.
-Method choose_method(const Greeting& greeting, CredentialsPolicy policy) noexcept;
 /// The two bytes that tell the client. Behind Method::unacceptable the connection is closed.
 std::string_view method_selection(Method method) noexcept;
 

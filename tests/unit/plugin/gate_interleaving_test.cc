@@ -151,7 +151,7 @@ class RestlessConnection final : public GateListener {
 
   void step(unsigned dice) {
     if (gate.closed() || gate.asking()) return;
-    gate.count_up(1);
+    for (auto* traffic : gate.traffic()) traffic->up_bytes += 1;
     if (dialling) {
       dialling = false;
       return dice % 4 == 0 ? gate.dial_failed() : gate.established("direct");

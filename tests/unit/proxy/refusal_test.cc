@@ -168,11 +168,5 @@ TEST(OwnOptions, HasAnEmptyBody) {
   EXPECT_TRUE(allows_keep_alive(*response));
 }
 
-TEST(Continue, IsAnInterimResponse) {
-  std::string out;
-  append_continue(out);
-  EXPECT_EQ(test::ParsedResponse(out)->status, 100u);
-}
-
 }  // namespace
 }  // namespace payg::http

@@ -100,20 +100,6 @@ TEST(Socks5Greeting, OfSocks4IsRefusedInItsOwnTongueWhenItIsThereAsAWhole) {
   expect_refused("\x04\x01\x00\x50\x7f\x00\x00\x01"s + std::string(300, 'u'), rejected, 200, greeting_parse);
 }
 
-TEST(Socks5Method, IsUserNamePasswordWheneverItIsOffered) {
-  using enum CredentialsPolicy;
-  const Greeting none{}, open{.offers_no_credentials = true}, secret{.offers_user_name_password = true},
-      both{true, true};
-  EXPECT_EQ(choose_method(none, unnecessary), Method::unacceptable);
-  EXPECT_EQ(choose_method(open, unnecessary), Method::no_credentials);
-  EXPECT_EQ(choose_method(secret, unnecessary), Method::user_name_password);
-  EXPECT_EQ(choose_method(both, unnecessary), Method::user_name_password);
-  EXPECT_EQ(choose_method(none, required), Method::unacceptable);
-  EXPECT_EQ(choose_method(open, required), Method::unacceptable);
-  EXPECT_EQ(choose_method(secret, required), Method::user_name_password);
-  EXPECT_EQ(choose_method(both, required), Method::user_name_password);
-}
-
 TEST(Socks5Method, IsToldInTwoBytes) {
   EXPECT_EQ(method_selection(Method::no_credentials), "\x05\x00"sv);
   EXPECT_EQ(method_selection(Method::user_name_password), "\x05\x02"sv);

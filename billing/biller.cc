@@ -34,7 +34,7 @@ void Biller::change(Session& session, const Moment& moment, Transition transitio
 
   counters_.charges_owed += meter.owed();
   counters_.charges_owed -= owed;
-  if (owed == 0 && meter.owed() > 0) due_.push_back(session.handle);
+  if (owed == 0 && meter.owed() > 0) due_.push_back({session.handle});
   if (meter.is_live()) {
     if (meter.deadline() != deadline) table_.watch(session, meter.deadline());
     return schedule(session);
@@ -51,7 +51,7 @@ void Biller::start(plugin::SessionHandle handle, MonotonicTime at) {
 void Biller::begin_metering(Session& session, MonotonicTime at) {
   session.meter.emplace(at, terms_.back());
   table_.meter(session, random_(), session.meter->deadline());
-  due_.push_back(session.handle);
+  due_.push_back({session.handle});
   ++counters_.sessions_started;
   ++counters_.sessions_live;
   ++counters_.charges_owed;
@@ -132,22 +132,33 @@ void Biller::catch_up(Session& session, const Moment& moment) {
 
 // ---- the ledger
 
-std::optional<LedgerBatch> Biller::take_batch(const Moment& moment) {
-  if (batch_is_under_way_ || moment.now < not_before_) return std::nullopt;
-  if (due_.empty() && ends_.empty()) return std::nullopt;
-  LedgerBatch batch;
-  for (; !due_.empty() && charges_under_way_.size() < settings_.max_batch; due_.pop_front()) {
-    Session* session = table_.find(due_.front());
+std::vector<ChargeRequest> Biller::take_charges(const Moment& moment) {
+  std::vector<ChargeRequest> charges;
+  if (moment.now < next_charges()) return charges;
+  bring_back_postponed(moment);
+  for (; !due_.empty() && charges.size() < settings_.max_batch; due_.pop_front()) {
+    Session* session = table_.find(due_.front().session);
     if (!session || !session->meter || session->meter->owed() == 0) continue;
-    charges_under_way_.push_back(session->handle);
-    batch.charges.push_back(request_for(*session, moment));
+    charges_under_way_.push_back(due_.front());
+    charges.push_back(request_for(*session, moment));
   }
+  if (!charges.empty()) ++counters_.charge_batches;
+  return charges;
+}
+
+void Biller::bring_back_postponed(const Moment& moment) {
+  const auto end = postponed_.upper_bound(moment.now);
+  for (auto it = postponed_.begin(); it != end; ++it) due_.push_back(it->second);
+  postponed_.erase(postponed_.begin(), end);
+}
+
+std::vector<EndRequest> Biller::take_ends(const Moment& moment) {
+  if (moment.now < next_ends()) return {};
+  for (; !postponed_ends_.empty() && postponed_ends_.front().at <= moment.now; postponed_ends_.pop_front())
+    ends_.push_back(postponed_ends_.front().end);
   for (; !ends_.empty() && ends_under_way_.size() < settings_.max_batch; ends_.pop_front())
     ends_under_way_.push_back(ends_.front());
-  batch.ends = ends_under_way_;
-  batch_is_under_way_ = true;
-  ++counters_.charge_batches;
-  return batch;
+  return ends_under_way_;
 }
 
 ChargeRequest Biller::request_for(Session& session, const Moment& moment) const {
@@ -168,24 +179,29 @@ ChargeRequest Biller::request_for(Session& session, const Moment& moment) const 
   return request;
 }
 
-void Biller::on_answer(const LedgerBatchAnswer& answer, const Moment& moment) {
-  batch_is_under_way_ = false;
-  on_charges(answer.charges, moment);
-  on_ends(answer.ends, moment);
+void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment) {
+  const std::vector<Due> asked = std::exchange(charges_under_way_, {});
+  charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
+  if (!answer.ok() || answer->size() != asked.size()) {
+    due_.insert(due_.begin(), asked.begin(), asked.end());
+    charges_not_before_ = moment.now + settings_.retry_after;
+    return advance(moment);
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Session* session = table_.find(asked[i].session);
+    if (!session || !session->meter) continue;
+    const ChargeResult& result = (*answer)[i];
+    result.outcome == ChargeResult::Outcome::later ? postpone(asked[i], moment)
+                                                   : apply(*session, result, moment);
+  }
   advance(moment);
 }
 
-void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment) {
-  const std::vector<plugin::SessionHandle> asked = std::exchange(charges_under_way_, {});
-  if (!answer.ok() || answer->size() != asked.size()) {
-    due_.insert(due_.begin(), asked.begin(), asked.end());
-    if (!asked.empty()) ask_again(moment);
-    return;
-  }
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    Session* session = table_.find(asked[i]);
-    if (session && session->meter) apply(*session, (*answer)[i], moment);
-  }
+void Biller::postpone(const Due& due, const Moment& moment) {
+  constexpr unsigned most_doublings = 16;
+  const auto pause = settings_.first_pause * (1 << std::min(due.tries, most_doublings));
+  postponed_.emplace(moment.now + std::min<std::chrono::nanoseconds>(pause, settings_.longest_pause),
+                     Due{due.session, due.tries + 1});
 }
 
 void Biller::apply(Session& session, const ChargeResult& result, const Moment& moment) {
@@ -202,35 +218,53 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
       change(session, moment, [](Meter& meter) { meter.exhausted(); });
       break;
     case ChargeResult::Outcome::fenced: change(session, moment, [](Meter& meter) { meter.fenced(); }); break;
+    case ChargeResult::Outcome::later: break;  // see postpone()
   }
   Session* left = table_.find(handle);  // it may have ended and be gone
-  if (left && left->meter && left->meter->owed() > 0) due_.push_back(handle);
+  if (left && left->meter && left->meter->owed() > 0) due_.push_back({handle});
 }
 
-void Biller::on_ends(const LedgerResult<Done>& answer, const Moment& moment) {
+void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment) {
   const std::vector<EndRequest> asked = std::exchange(ends_under_way_, {});
-  if (!answer.ok()) {
+  if (!answer.ok() || answer->size() != asked.size()) {
     ends_.insert(ends_.begin(), asked.begin(), asked.end());
-    if (!asked.empty()) ask_again(moment);
+    ends_not_before_ = moment.now + settings_.retry_after;
     return;
   }
-  for (const EndRequest& end : asked) table_.end_is_known(end.user);
-}
-
-void Biller::ask_again(const Moment& moment) {
-  not_before_ = moment.now + settings_.retry_after;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if ((*answer)[i] == EndOutcome::later)
+      postponed_ends_.push_back({asked[i], moment.now + settings_.retry_after});
+    else
+      table_.end_is_known(asked[i].user);
+  }
 }
 
 // ---- what to do
 
-MonotonicTime Biller::next_deadline() const {
-  const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
-  const bool has_more_to_ask = !batch_is_under_way_ && (!due_.empty() || !ends_.empty());
-  return has_more_to_ask ? std::min(deadline, not_before_) : deadline;
+MonotonicTime Biller::next_charges() const {
+  if (!charges_under_way_.empty()) return MonotonicTime::max();
+  if (!due_.empty()) return charges_not_before_;
+  return postponed_.empty() ? MonotonicTime::max() : std::max(charges_not_before_, postponed_.begin()->first);
 }
 
-bool Biller::is_settled() const {
-  return counters_.sessions_started == counters_.sessions_ended && ends_.empty() && ends_under_way_.empty();
+MonotonicTime Biller::next_ends() const {
+  // It would let us wait for its time limit twice.
+  const bool charges_are_tried_first =
+      charges_find_no_ledger_ && !(due_.empty() && postponed_.empty() && charges_under_way_.empty());
+  if (!ends_under_way_.empty() || charges_are_tried_first) return MonotonicTime::max();
+  if (!ends_.empty()) return ends_not_before_;
+  return postponed_ends_.empty() ? MonotonicTime::max()
+                                 : std::max(ends_not_before_, postponed_ends_.front().at);
+}
+
+MonotonicTime Biller::next_deadline() const {
+  const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
+  return std::min({deadline, next_charges(), next_ends()});
+}
+
+std::uint64_t Biller::unsettled() const {
+  return counters_.sessions_started - counters_.sessions_ended + ends_.size() + postponed_ends_.size() +
+         ends_under_way_.size();
 }
 
 void Biller::note_latency(std::chrono::nanoseconds latency) {

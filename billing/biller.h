@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <queue>
 #include <span>
@@ -29,18 +30,6 @@ struct Moment {
   }
 };
 
-/// What is to be asked of the ledger in one go: first the charges, then the ends.
-struct LedgerBatch {
-  std::vector<ChargeRequest> charges;  ///< at most one for each session
-  std::vector<EndRequest> ends;
-};
-
-/// The ledger's answers. An empty part of the batch is answered with ok.
-struct LedgerBatchAnswer {
-  LedgerResult<std::vector<ChargeResult>> charges;
-  LedgerResult<Done> ends;
-};
-
 /// A session whose connections are to be closed now.
 struct Cut {
   plugin::SessionHandle session;
@@ -50,8 +39,12 @@ struct Cut {
 struct BillerSettings {
   /// Rule 7. At least least_outage_grace, which an ordinary answer may take as well.
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
-  /// The pause after a batch that found no ledger.
+  /// The pause after a batch that found no ledger, and before an end that was to be asked later.
   std::chrono::milliseconds retry_after{200};
+  /// The pause before a charge that was to be asked later: twice as long each time, up to the second one. Who
+  /// has a user locked is nearly always done within milliseconds.
+  std::chrono::milliseconds first_pause{10};
+  std::chrono::milliseconds longest_pause{1000};
   /// Charges, and likewise ends, in one batch: bounds the time that rows stay locked and answers take.
   std::size_t max_batch = 1000;
 
@@ -62,11 +55,13 @@ struct BillerSettings {
 /// Deterministic: it has no thread, reads no clock and does no I/O, so that a simulator can drive it as well
 /// as BillingThread does:
 ///
-///   tell it what happened (start, end…), then advance(); then do what take_cuts() and take_batch() say; come
-///   back with the batch's answer, at next_deadline(), or when something else happens.
+///   tell it what happened (start, end…), then advance(); then do what take_cuts(), take_charges() and
+///   take_ends() say; come back with each answer as soon as there is one, at next_deadline(), or when
+///   something else happens.
 ///
 /// Connections are counted in the SessionTable by the workers and are looked up there at each deadline, as
-/// they were at the deadline. While a batch is under way the next one gathers. Not thread-safe.
+/// they were at the deadline. While a batch of charges is under way the next one gathers; ends likewise,
+/// beside them, so that no charge's answer waits for them. Not thread-safe.
 class Biller {
  public:
   /// 64 random bits for each new session's id.
@@ -94,19 +89,23 @@ class Biller {
 
   // -- the ledger
 
-  /// What to ask now; nullopt: nothing, or a batch is under way.
-  std::optional<LedgerBatch> take_batch(const Moment& moment);
-  /// The answer to the batch under way. With `unavailable`, or anything else that answers no single request,
-  /// the same is asked again later.
-  void on_answer(const LedgerBatchAnswer& answer, const Moment& moment);
+  /// What to charge now, at most one increment of each session; empty: nothing, or a batch is under way.
+  std::vector<ChargeRequest> take_charges(const Moment& moment);
+  /// The answer to the charges under way. With `unavailable`, or anything else that answers no single
+  /// request, the same is asked again later.
+  void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment);
+  /// The same for the sessions whose end is to be written. Not asked while charges find no ledger.
+  std::vector<EndRequest> take_ends(const Moment& moment);
+  void on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment);
 
   // -- what to do
 
   std::vector<Cut> take_cuts() { return std::exchange(cuts_, {}); }
-  /// When to call advance() or take_batch() at the latest; MonotonicTime::max(): not by itself.
+  /// When to call advance(), take_charges() or take_ends() at the latest; MonotonicTime::max(): not by
+  /// itself.
   MonotonicTime next_deadline() const;
-  /// No session is metered, and nothing is left to tell the ledger.
-  bool is_settled() const;
+  /// Sessions that are metered, or of whose end the ledger does not know yet.
+  std::uint64_t unsettled() const;
   const MeteringCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -114,6 +113,16 @@ class Biller {
     MonotonicTime at;
     plugin::SessionHandle session;
     bool operator>(const Deadline& other) const { return at > other.at; }
+  };
+
+  /// A session that owes and has no charge under way.
+  struct Due {
+    plugin::SessionHandle session;
+    unsigned tries = 0;  ///< of its next charge that were answered with `later`
+  };
+  struct PostponedEnd {
+    EndRequest end;
+    MonotonicTime at;
   };
 
   template <class Transition>
@@ -125,9 +134,10 @@ class Biller {
   void begin_metering(Session& session, MonotonicTime at);
   ChargeRequest request_for(Session& session, const Moment& moment) const;
   void apply(Session& session, const ChargeResult& result, const Moment& moment);
-  void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment);
-  void on_ends(const LedgerResult<Done>& answer, const Moment& moment);
-  void ask_again(const Moment& moment);
+  void postpone(const Due& due, const Moment& moment);
+  void bring_back_postponed(const Moment& moment);
+  MonotonicTime next_charges() const;
+  MonotonicTime next_ends() const;
   void note_latency(std::chrono::nanoseconds latency);
 
   SessionTable& table_;
@@ -136,12 +146,16 @@ class Biller {
   std::deque<Terms> terms_;  // all that were ever in force, because meters point to theirs; the last one is
 
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
-  std::deque<plugin::SessionHandle> due_;  // sessions that owe and have no charge under way
-  std::deque<EndRequest> ends_;            // not yet sent
-  std::vector<plugin::SessionHandle> charges_under_way_;
+  std::deque<Due> due_;
+  std::multimap<MonotonicTime, Due> postponed_;  // by when they are due again
+  std::vector<Due> charges_under_way_;
+  MonotonicTime charges_not_before_ = MonotonicTime::min();
+  bool charges_find_no_ledger_ = false;
+
+  std::deque<EndRequest> ends_;              // not yet sent
+  std::deque<PostponedEnd> postponed_ends_;  // in the order in which they are due again
   std::vector<EndRequest> ends_under_way_;
-  bool batch_is_under_way_ = false;
-  MonotonicTime not_before_ = MonotonicTime::min();  // of the next batch
+  MonotonicTime ends_not_before_ = MonotonicTime::min();
 
   std::vector<Cut> cuts_;
   MeteringCounters counters_;

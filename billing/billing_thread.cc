@@ -8,8 +8,12 @@
 namespace payg::billing {
 namespace {
 
-// The biller has one batch under way at a time.
+// The biller has one batch of charges and one of ends under way at a time.
 constexpr std::size_t max_batches_waiting = 2;
+
+LedgerError stopped() {
+  return {LedgerError::Code::unavailable, "the ledger thread has stopped"};
+}
 
 }  // namespace
 
@@ -48,7 +52,7 @@ void BillingThread::run() {
     deadline = biller_.next_deadline();
     lock.lock();
     counters_ = biller_.counters();
-    is_settled_ = biller_.is_settled() && tasks_.empty();
+    unsettled_ = biller_.unsettled();
     ++rounds_;
     changed_.notify_all();
   }
@@ -66,40 +70,38 @@ void BillingThread::work_through(const std::vector<Task>& tasks) {
   for (const Task& task : tasks) task(biller_, now);
   biller_.advance(now);
   for (const Cut& cut : biller_.take_cuts()) on_cut_(cut);
-  if (auto batch = biller_.take_batch(now)) send(std::move(*batch));
+  if (auto charges = biller_.take_charges(now); !charges.empty()) send(std::move(charges));
+  if (auto ends = biller_.take_ends(now); !ends.empty()) send(std::move(ends));
 }
 
-void BillingThread::send(LedgerBatch batch) {
-  const auto shared = std::make_shared<const LedgerBatch>(std::move(batch));
+void BillingThread::send(std::vector<ChargeRequest> charges) {
+  const auto shared = std::make_shared<const std::vector<ChargeRequest>>(std::move(charges));
   const bool sent = ledger_.post([this, shared](Ledger& ledger) {
-    const auto answer = std::make_shared<const LedgerBatchAnswer>(ask(ledger, *shared));
-    post([answer](Biller& biller, const Moment& now) { biller.on_answer(*answer, now); });
+    const auto answer = std::make_shared<const LedgerResult<std::vector<ChargeResult>>>(
+        health_.charge("charging", [&] { return ledger.charge(node_, *shared); }));
+    post([answer](Biller& biller, const Moment& now) { biller.on_charges(*answer, now); });
   });
-  if (sent) return;
-  const LedgerError stopped{LedgerError::Code::unavailable, "the ledger thread has stopped"};
-  biller_.on_answer({stopped, stopped}, moment());
+  if (!sent) biller_.on_charges(stopped(), moment());
 }
 
-LedgerBatchAnswer BillingThread::ask(Ledger& ledger, const LedgerBatch& batch) {
-  LedgerResult<std::vector<ChargeResult>> charges = std::vector<ChargeResult>{};
-  if (!batch.charges.empty())
-    charges = health_.charge("charging", [&] { return ledger.charge(node_, batch.charges); });
-  // A ledger that is away would let us wait for its time limit twice.
-  if (!charges.ok()) return {charges, charges.error()};
-  LedgerResult<Done> ends = Done{};
-  if (!batch.ends.empty())
-    ends = health_.charge("ending sessions", [&] { return ledger.end_sessions(batch.ends); });
-  return {std::move(charges), std::move(ends)};
+void BillingThread::send(std::vector<EndRequest> ends) {
+  const auto shared = std::make_shared<const std::vector<EndRequest>>(std::move(ends));
+  const bool sent = ledger_.post([this, shared](Ledger& ledger) {
+    const auto answer = std::make_shared<const LedgerResult<std::vector<EndOutcome>>>(
+        health_.charge("ending sessions", [&] { return ledger.end_sessions(*shared); }));
+    post([answer](Biller& biller, const Moment& now) { biller.on_ends(*answer, now); });
+  });
+  if (!sent) biller_.on_ends(stopped(), moment());
 }
 
 std::uint64_t BillingThread::drain(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
-  if (stopping_) return sessions_left();
+  if (stopping_) return unsettled_;
   const std::uint64_t round = rounds_;
   tasks_.push_back([](Biller& biller, const Moment& now) { biller.end_all(EndReason::drained, now); });
   changed_.notify_all();
-  changed_.wait_for(lock, limit, [&] { return rounds_ > round && tasks_.empty() && is_settled_; });
-  return sessions_left();
+  changed_.wait_for(lock, limit, [&] { return rounds_ > round && tasks_.empty() && unsettled_ == 0; });
+  return unsettled_;
 }
 
 void BillingThread::stop() {

@@ -35,7 +35,8 @@ class BillingThread {
   void post(Task task);
 
   /// Cuts every session and waits until the ledger knows all that was used, or until `limit` has passed.
-  /// Returns the number of sessions that are left to be settled by the node's next start.
+  /// Returns the number of sessions of whose end the ledger does not know: the node's next start settles
+  /// them.
   std::uint64_t drain(std::chrono::milliseconds limit);
   void stop();
 
@@ -46,10 +47,8 @@ class BillingThread {
   void run();
   void wait_for_work(std::unique_lock<std::mutex>& lock, MonotonicTime deadline);
   void work_through(const std::vector<Task>& tasks);
-  void send(LedgerBatch batch);
-  LedgerBatchAnswer ask(Ledger& ledger, const LedgerBatch& batch);
-  /// REQUIRES: mutex_ is held.
-  std::uint64_t sessions_left() const { return counters_.sessions_started - counters_.sessions_ended; }
+  void send(std::vector<ChargeRequest> charges);
+  void send(std::vector<EndRequest> ends);
   Moment moment() const { return {clock_.now(), clock_.wall_now()}; }
 
   Biller& biller_;
@@ -63,8 +62,8 @@ class BillingThread {
   // Guarded by mutex_.
   std::vector<Task> tasks_;
   MeteringCounters counters_;
-  std::uint64_t rounds_ = 0;  // of work done
-  bool is_settled_ = true;
+  std::uint64_t rounds_ = 0;     // of work done
+  std::uint64_t unsettled_ = 0;  // sessions
   bool stopping_ = false;
 
   LedgerThread ledger_;

@@ -72,7 +72,7 @@ Reply end_session(const Call& call) {
     // Another node's, which learns of it by asking the ledger once a second.
     const EndRequest request{
         .user = row->user, .session = row->id, .why = EndReason::requested, .at = call.now()};
-    const auto ended = call.ledger.end_sessions({&request, 1});
+    const auto ended = end_one_session(call.ledger, request);
     if (!ended.ok()) return problem(ended.error());
   }
   return {.status = 204, .content_type = {}, .headers = {}, .body = {}};

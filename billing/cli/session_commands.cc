@@ -50,7 +50,7 @@ ExitCode end_session(const Desk& desk, const std::vector<SessionRow>& rows, cons
   if (row == rows.end()) return refuse(desk, ExitCode::refused, "there is no live session " + hex);
   const EndRequest request{
       .user = row->user, .session = row->id, .why = EndReason::requested, .at = desk.now()};
-  const auto ended = desk.ledger.end_sessions({&request, 1});
+  const auto ended = end_one_session(desk.ledger, request);
   if (!ended.ok()) return refuse(desk, ended.error(), "session " + hex);
   if (desk.form == Form::json) {
     JsonWriter json;

@@ -25,6 +25,14 @@ std::optional<SessionId> parse_session_id(std::string_view hex) {
   return id;
 }
 
+LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request) {
+  const auto outcomes = ledger.end_sessions({&request, 1});
+  if (!outcomes) return outcomes.error();
+  if (outcomes->front() == EndOutcome::later)
+    return LedgerError{LedgerError::Code::unavailable, "somebody else has the user locked"};
+  return Done{};
+}
+
 std::string_view name_of(LedgerError::Code code) noexcept {
   switch (code) {
     case LedgerError::Code::unavailable: return "unavailable";

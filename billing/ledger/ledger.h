@@ -109,6 +109,7 @@ struct ChargeResult {
     granted,    ///< amount and grant say what was bought; grant > 0
     exhausted,  ///< grant is 0. amount is what was left (dust below a millisecond's price), nearly always 0
     fenced,     ///< the session has ended, or its user is gone or disabled: do not relay and do not ask again
+    later,      ///< somebody else has the user locked at the moment: nothing was done, ask again soon
   };
   Outcome outcome = Outcome::fenced;
   Credits amount;
@@ -121,6 +122,11 @@ struct EndRequest {
   SessionId session;
   EndReason why = EndReason::idle;
   WallTime at{};
+};
+
+enum class EndOutcome {
+  ended,  ///< also when it had ended before, or never had a row
+  later,  ///< as ChargeResult::Outcome::later
 };
 
 /// A live session as the table shows it.
@@ -257,14 +263,15 @@ class Ledger {
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
+  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever.
   /// REQUIRES: at most one request for each session; the sessions run on `node`.
   virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                          std::span<const ChargeRequest> requests) = 0;
   /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had
-  /// a row, is no error and changes nothing.
-  virtual LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) = 0;
+  /// a row, is no error and changes nothing. One outcome for each request, in order; waits as charge() does.
+  virtual LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) = 0;
   /// Posts the usage of the node's live sessions that were last posted (or started) at or before
-  /// `older_than`. In portions, as start_node.
+  /// `older_than`. In portions, as start_node; leaves out who is locked, for the next time.
   virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
@@ -298,6 +305,9 @@ class Ledger {
   /// Proves I1, I2 and I4 in one consistent read.
   virtual LedgerResult<AuditReport> audit() = 0;
 };
+
+/// Ends one session; `unavailable` when its outcome is `later`.
+LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request);
 
 /// Makes a Ledger of its own for each thread that wants one. Thread-safe.
 using LedgerFactory = std::function<std::unique_ptr<Ledger>()>;

@@ -16,8 +16,10 @@ namespace {
 
 /// Times a transaction is tried when others stood in its way.
 constexpr int attempts = 5;
-constexpr int call_silence_ms = 10'000;
-constexpr int report_silence_ms = 600'000;
+// Longer than the server may take by limits_of(): two statements of a transaction wait or work for long, one
+// that locks and one that does what it is for.
+constexpr int call_silence_ms = 18'000;
+constexpr int report_silence_ms = 1'200'000;
 
 void ignore_notice(void*, const char*) {}
 
@@ -42,11 +44,25 @@ LedgerError::Code code_of(std::string_view sqlstate) {
   return LedgerError::Code::broken;
 }
 
-bool is_worth_another_try(std::string_view sqlstate) {
-  return sqlstate == "40P01" || sqlstate == "40001";  // deadlock_detected, serialization_failure
+/// deadlock_detected, serialization_failure
+bool is_collision(std::string_view sqlstate) {
+  return sqlstate == "40P01" || sqlstate == "40001";
+}
+
+/// What a connection says that was in nobody's use when its server went away: shut down, crashed, or became a
+/// standby.
+bool is_farewell(std::string_view sqlstate) {
+  return sqlstate.starts_with("57P0") || sqlstate.starts_with("08") || sqlstate == "25006";
 }
 
 }  // namespace
+
+const char* PostgresConnection::limits_of(Patience patience) noexcept {
+  return patience == Patience::call
+             ? "SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '8s', true)"
+             : "SELECT set_config('lock_timeout', '9min', true), set_config('statement_timeout', '9min', "
+               "true)";
+}
 
 PostgresParameters& PostgresParameters::add(std::int64_t value) {
   values_.emplace_back(std::to_string(value));
@@ -125,27 +141,28 @@ LedgerResult<std::vector<PostgresRows>> PostgresConnection::transact(
   const char* const begin = isolation == Isolation::snapshot
                                 ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
                                 : "BEGIN ISOLATION LEVEL READ COMMITTED";
-  statements.insert(statements.begin(), {begin});
+  statements.insert(statements.begin(), {{begin}, {limits_of(patience)}});
   statements.push_back({"COMMIT"});
   for (int attempt = 1;; ++attempt) {
+    const bool is_reused = is_connected();
     auto results = run(statements, patience);
     if (results) {
-      // The caller asked for neither BEGIN nor COMMIT.
-      results->erase(results->begin());
+      // The caller asked for neither BEGIN and its limits nor COMMIT.
+      results->erase(results->begin(), results->begin() + 2);
       results->pop_back();
       return std::move(*results);
     }
-    if (results.error().retry == Failure::Retry::never || attempt == attempts) return results.error().error;
+    const Failure::Retry retry = results.error().retry;
+    const bool again =
+        retry == Failure::Retry::at_once || (retry == Failure::Retry::on_a_new_connection && is_reused);
+    if (!again || attempt == attempts) return results.error().error;
   }
 }
 
 LedgerResult<PostgresRows> PostgresConnection::query(PostgresStatement statement) {
-  const std::vector<PostgresStatement> statements{std::move(statement)};
-  for (int attempt = 1;; ++attempt) {
-    auto results = run(statements, Patience::call);
-    if (results) return std::move(results->front());
-    if (results.error().retry == Failure::Retry::never || attempt == attempts) return results.error().error;
-  }
+  auto results = transact({std::move(statement)});
+  if (!results) return results.error();
+  return std::move(results->front());
 }
 
 LedgerResult<std::vector<PostgresRows>> PostgresConnection::exchange(
@@ -183,7 +200,7 @@ PostgresConnection::Results PostgresConnection::run(const std::vector<PostgresSt
   // A server that is shutting down, or has become a standby, is not asked again on the same connection.
   const Failure& failure = results.error();
   const bool away =
-      failure.error.code == LedgerError::Code::unavailable && failure.retry == Failure::Retry::never;
+      failure.error.code == LedgerError::Code::unavailable && failure.retry != Failure::Retry::at_once;
   if (away) connection_.reset();
   return results;
 }
@@ -228,15 +245,22 @@ std::optional<PostgresConnection::Failure> PostgresConnection::collect(std::vect
       default: {
         const char* const field = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
         const std::string_view sqlstate = field == nullptr ? "08000" : field;
-        failure = Failure{{code_of(sqlstate), one_line(PQresultErrorMessage(*result))},
-                          is_worth_another_try(sqlstate) ? Failure::Retry::at_once : Failure::Retry::never};
+        failure =
+            Failure{{code_of(sqlstate), one_line(PQresultErrorMessage(*result))}, Failure::Retry::never};
+        if (is_collision(sqlstate)) failure->retry = Failure::Retry::at_once;
+        if (is_farewell(sqlstate)) failure->retry = Failure::Retry::on_a_new_connection;
       }
     }
   }
 }
 
+bool PostgresConnection::is_connected() const {
+  return connection_ && PQstatus(connection_.get()) == CONNECTION_OK;
+}
+
 std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
-  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) return std::nullopt;
+  is_silent_ = false;
+  if (is_connected()) return std::nullopt;
   // What stands before dbname gives way to what the URL itself says. Without these limits a host that
   // vanished would be noticed after minutes.
   constexpr std::array keywords = {"connect_timeout",
@@ -264,14 +288,14 @@ std::optional<PostgresConnection::Failure> PostgresConnection::flush(Patience pa
     if (left < 0) return lost();
     // Reading as well, or both sides could wait for each other to read.
     const Readiness ready = wait(POLLIN | POLLOUT, patience);
-    if (ready == Readiness::lost) return lost();
+    if (ready == Readiness::silent) return lost();
     if (ready == Readiness::input && PQconsumeInput(connection_.get()) != 1) return lost();
   }
 }
 
 std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
   while (PQisBusy(connection_.get()) != 0) {
-    if (wait(POLLIN, patience) == Readiness::lost) return std::nullopt;
+    if (wait(POLLIN, patience) == Readiness::silent) return std::nullopt;
     if (PQconsumeInput(connection_.get()) != 1) return std::nullopt;
   }
   pg_result* const result = PQgetResult(connection_.get());
@@ -286,7 +310,10 @@ PostgresConnection::Readiness PostgresConnection::wait(short events, Patience pa
   do {
     ready = poll(&descriptor, 1, limit_ms);
   } while (ready < 0 && errno == EINTR);
-  if (ready <= 0) return Readiness::lost;
+  if (ready <= 0) {
+    is_silent_ = true;
+    return Readiness::silent;
+  }
   return (descriptor.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? Readiness::input : Readiness::output;
 }
 
@@ -303,7 +330,8 @@ PostgresConnection::Failure PostgresConnection::lost() {
   std::string why = connection_ ? one_line(PQerrorMessage(connection_.get())) : std::string("no connection");
   if (why.empty()) why = "the database does not answer";
   connection_.reset();
-  return {{LedgerError::Code::unavailable, std::move(why)}, Failure::Retry::never};
+  return {{LedgerError::Code::unavailable, std::move(why)},
+          is_silent_ ? Failure::Retry::never : Failure::Retry::on_a_new_connection};
 }
 
 }  // namespace payg::billing

@@ -87,12 +87,18 @@ class PostgresConnection {
   explicit PostgresConnection(std::string url) : url_(std::move(url)) {}
 
   /// Runs the statements as one transaction; one result for each. Deadlocks and serialization failures are
-  /// tried again inside.
+  /// tried again inside, and so is, once and on a new connection, what met a connection that was lost while
+  /// nobody used it: every write of a Ledger may be sent again. The server gives a statement up before we
+  /// give the server up, so that nothing of a transaction goes on behind our back.
   LedgerResult<std::vector<PostgresRows>> transact(std::vector<PostgresStatement> statements,
                                                    Isolation isolation = Isolation::read_committed,
                                                    Patience patience = Patience::call);
-  /// One statement, which is a transaction of its own.
+  /// The same for one statement.
   LedgerResult<PostgresRows> query(PostgresStatement statement);
+
+  /// How long statements may wait for locks and run, for one transaction: a database session may be shared
+  /// through a pooler.
+  static const char* limits_of(Patience patience) noexcept;
 
   /// As they stand, with no transaction around them but their own BEGIN; for the migration. After an error
   /// nothing of an open transaction is left.
@@ -103,7 +109,7 @@ class PostgresConnection {
 
  private:
   struct Failure {
-    enum class Retry { never, at_once };
+    enum class Retry { never, at_once, on_a_new_connection };
     LedgerError error;
     Retry retry = Retry::never;
   };
@@ -114,12 +120,15 @@ class PostgresConnection {
   std::optional<Failure> collect(std::vector<PostgresRows>& rows, Patience patience);
   std::optional<Failure> connect();
   std::optional<Failure> flush(Patience patience);
-  /// The next result, nullptr between two statements, or nullopt when the connection is lost.
+  bool is_connected() const;
+  /// The next result, nullptr between two statements, or nullopt when the connection is lost or silent.
   std::optional<pg_result*> next_result(Patience patience);
-  enum class Readiness { input, output, lost };
+  enum class Readiness { input, output, silent };
   Readiness wait(short events, Patience patience);
   void roll_back();
+  /// Gives the connection up.
   Failure lost();
+  bool is_silent_ = false;  ///< it was given up because the server said nothing, not because it was cut
 
   struct Finish {
     void operator()(pg_conn* connection) const noexcept;

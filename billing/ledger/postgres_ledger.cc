@@ -13,6 +13,7 @@ constexpr std::int64_t migration_lock = 0x70617967;
 
 std::vector<PostgresStatement> begin_migration() {
   return {{"BEGIN ISOLATION LEVEL READ COMMITTED"},
+          {PostgresConnection::limits_of(Patience::report)},
           {"SELECT pg_advisory_xact_lock($1)", parameters(migration_lock)},
           {"CREATE TABLE IF NOT EXISTS schema_migrations ("
            " number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"},
@@ -32,6 +33,14 @@ PostgresStatement postgres::lock_users(const std::vector<std::int64_t>& users) {
   return {
       "SELECT count(*) FROM (SELECT FROM user_credits WHERE user_id = ANY ($1::bigint[])"
       "                      ORDER BY user_id FOR UPDATE) locked",
+      parameters(users)};
+}
+
+PostgresStatement postgres::lock_free_users(const std::vector<std::int64_t>& users) {
+  return {
+      "SELECT length(set_config('payg.locked_users', coalesce(string_agg(user_id::text, ','), ''), true))"
+      " FROM (SELECT user_id FROM user_credits WHERE user_id = ANY ($1::bigint[])"
+      "       ORDER BY user_id FOR UPDATE SKIP LOCKED) locked",
       parameters(users)};
 }
 

@@ -13,8 +13,9 @@ namespace payg::billing {
 /// whatever it locks is never held while the server waits for us, so a node that is paused or cut off holds
 /// up nobody. READ COMMITTED, in which each statement sees what was committed before it began
 /// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
-/// users' rows of user_credits in the order of their ids, the next one reads and writes.
-/// Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
+/// users' rows of user_credits in the order of their ids, the next one reads and writes. Batches leave out
+/// the users whose rows somebody else has locked, and answer `later` for them. Keeps nothing in the database
+/// session, so it works behind PgBouncer in transaction mode.
 class PostgresLedger final : public Ledger {
  public:
   explicit PostgresLedger(std::string url) : connection_(std::move(url)) {}
@@ -35,7 +36,7 @@ class PostgresLedger final : public Ledger {
   LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                  std::span<const ChargeRequest> requests) override;
-  LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) override;
+  LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
   LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) override;
@@ -55,10 +56,8 @@ class PostgresLedger final : public Ledger {
   LedgerResult<AuditReport> audit() override;
 
  private:
-  /// One transaction of start_node; nullopt: nothing is left over.
-  LedgerResult<std::optional<Settled>> settle_portion(std::string_view node, WallTime at);
-  /// One transaction of post_usage; returns the number of users that it looked at.
-  LedgerResult<std::int64_t> post_portion(std::string_view node, WallTime older_than, WallTime at);
+  /// One transaction of start_node.
+  LedgerResult<Settled> settle(const std::vector<std::int64_t>& users, std::string_view node, WallTime at);
 
   PostgresConnection connection_;
 };

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "billing/ledger/postgres_ledger.h"
 #include "billing/ledger/postgres_rows.h"
 
@@ -14,15 +17,17 @@ WITH request AS (
                        $8::bigint[], $9::text[], $10::text[])
     WITH ORDINALITY AS r (user_id, session_id, number, price, increment, rate, starts, label, exit, place)
 ), judged AS (
-  SELECT r.*, s.last_amount, s.last_grant, coalesce(u.balance, 0) AS balance,
-         CASE WHEN u.balance IS NULL OR s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
+  SELECT r.*, s.last_amount, s.last_grant, CASE WHEN u.state = 'active' THEN u.balance ELSE 0 END AS balance,
+         CASE WHEN u.balance IS NULL THEN 'fenced'
+              WHEN NOT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql() THEN 'later'
+              WHEN u.state <> 'active' OR s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
               WHEN r.number = s.charge_number THEN 'again'
               WHEN r.number = coalesce(s.charge_number, 0) + 1 THEN 'buy'
               ELSE 'fenced' END AS verdict
   FROM request r
   LEFT JOIN LATERAL (
-    SELECT c.balance FROM users u JOIN user_credits c ON c.user_id = u.user_id
-    WHERE u.user_id = r.user_id AND u.state = 'active' LIMIT 1) u ON true
+    SELECT c.balance, u.state FROM users u JOIN user_credits c ON c.user_id = u.user_id
+    WHERE u.user_id = r.user_id LIMIT 1) u ON true
   LEFT JOIN LATERAL (
     SELECT * FROM metered_sessions s WHERE s.user_id = r.user_id AND s.session_id = r.session_id LIMIT 1) s ON true
 ), paid AS (
@@ -67,7 +72,7 @@ WITH request AS (
   ORDER BY user_id, session_id, place
 ), due AS (
   SELECT s.*, r.why AS reason, r.at FROM request r JOIN metered_sessions s USING (user_id, session_id)
-  WHERE s.ended_at IS NULL
+  WHERE s.ended_at IS NULL AND s.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
 ), ended AS (
   UPDATE metered_sessions s
   SET ended_at = due.at, why = due.reason, posted = due.charged, granted_posted = due.granted,
@@ -78,6 +83,12 @@ INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms
 SELECT user_id, 'usage', posted - charged,
        'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted, at
 FROM due WHERE charged > posted ORDER BY user_id, session_id)sql";
+
+/// Which of the requests end_sql has dealt with; of somebody whom nobody knows there is nothing to deal with.
+constexpr const char* ended_sql = R"sql(
+SELECT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
+       OR NOT EXISTS (SELECT FROM user_credits c WHERE c.user_id = r.user_id)
+FROM unnest($1::bigint[]) WITH ORDINALITY AS r (user_id, place) ORDER BY r.place)sql";
 
 /// What start_node finds of these users. Returns how many sessions, and what was posted.
 constexpr const char* settle_sql = R"sql(
@@ -100,7 +111,7 @@ constexpr const char* post_sql = R"sql(
 WITH due AS (
   SELECT * FROM metered_sessions
   WHERE user_id = ANY ($1::bigint[]) AND node = $2 AND ended_at IS NULL AND last_posted_at <= $3
-    AND charged > posted
+    AND charged > posted AND user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
 ), settled AS (
   UPDATE metered_sessions s SET posted = due.charged, granted_posted = due.granted, last_posted_at = $4
   FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
@@ -115,6 +126,17 @@ std::vector<std::int64_t> integers(const PostgresRows& rows) {
   std::vector<std::int64_t> values;
   for (int row = 0; row < rows.count(); ++row) values.push_back(rows.integer(row, 0));
   return values;
+}
+
+/// Found once and dealt with by portions: to look for each portion anew would read all that went before it.
+std::vector<std::vector<std::int64_t>> portions(const std::vector<std::int64_t>& all) {
+  std::vector<std::vector<std::int64_t>> parts;
+  for (auto from = all.begin(); from != all.end();) {
+    const auto size = std::min(std::ptrdiff_t{posting_portion}, std::distance(from, all.end()));
+    parts.emplace_back(from, from + size);
+    from += size;
+  }
+  return parts;
 }
 
 /// The requests by column, as unnest takes them.
@@ -139,7 +161,12 @@ struct ChargeColumns {
 ChargeResult read_charge(const PostgresRows& rows, int row) {
   ChargeResult result{
       .amount = rows.credits(row, 1), .grant = rows.milliseconds(row, 2), .balance = rows.credits(row, 3)};
-  if (rows.text(row, 0) != "fenced") result.outcome = outcome_of(result.grant);
+  const std::string verdict = rows.text(row, 0);
+  if (verdict == "later") {
+    result.outcome = ChargeResult::Outcome::later;
+  } else if (verdict != "fenced") {
+    result.outcome = outcome_of(result.grant);
+  }
   return result;
 }
 
@@ -156,7 +183,7 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   // it.
   const auto results =
       connection_.transact({{"SET LOCAL jit = off"},
-                            postgres::lock_users(columns.users),
+                            postgres::lock_free_users(columns.users),
                             {charge_sql, parameters(node, columns.users, columns.sessions, columns.numbers,
                                                     columns.prices, columns.increments, columns.rates,
                                                     columns.starts, columns.labels, columns.exits)}});
@@ -169,8 +196,9 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   return answers;
 }
 
-LedgerResult<Done> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
-  if (requests.empty()) return Done{};
+LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
+  std::vector<EndOutcome> outcomes;
+  if (requests.empty()) return outcomes;
   std::vector<std::int64_t> users, sessions, times;
   std::vector<std::string> reasons;
   for (const EndRequest& request : requests) {
@@ -179,25 +207,24 @@ LedgerResult<Done> PostgresLedger::end_sessions(std::span<const EndRequest> requ
     times.push_back(to_ms(request.at));
     reasons.emplace_back(name_of(request.why));
   }
-  const auto results = connection_.transact(
-      {postgres::lock_users(users), {end_sql, parameters(users, sessions, reasons, times)}});
+  const auto results = connection_.transact({postgres::lock_free_users(users),
+                                             {end_sql, parameters(users, sessions, reasons, times)},
+                                             {ended_sql, parameters(users)}});
   if (!results) return results.error();
-  return Done{};
+  const PostgresRows& rows = results->back();
+  for (int row = 0; row < rows.count(); ++row)
+    outcomes.push_back(rows.text(row, 0) == "t" ? EndOutcome::ended : EndOutcome::later);
+  if (outcomes.size() != requests.size()) return unreadable("batch");
+  return outcomes;
 }
 
-LedgerResult<std::optional<Settled>> PostgresLedger::settle_portion(std::string_view node, WallTime at) {
-  const auto found =
-      connection_.query({"SELECT DISTINCT user_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL "
-                         "ORDER BY user_id LIMIT $2",
-                         parameters(node, std::int64_t{posting_portion})});
-  if (!found) return found.error();
-  if (found->empty()) return std::optional<Settled>();
-  const auto users = integers(*found);
+LedgerResult<Settled> PostgresLedger::settle(const std::vector<std::int64_t>& users, std::string_view node,
+                                             WallTime at) {
   const auto results =
       connection_.transact({postgres::lock_users(users),
                             {settle_sql, parameters(users, node, to_ms(at), name_of(EndReason::node_lost))}});
   if (!results) return results.error();
-  return std::optional(Settled{results->back().integer(0, 0), results->back().credits(0, 1)});
+  return Settled{results->back().integer(0, 0), results->back().credits(0, 1)};
 }
 
 LedgerResult<Settled> PostgresLedger::start_node(std::string_view node, WallTime at) {
@@ -206,38 +233,33 @@ LedgerResult<Settled> PostgresLedger::start_node(std::string_view node, WallTime
                          " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
                          parameters(node, to_ms(at))});
   if (!announced) return announced.error();
-  Settled all;
-  for (;;) {
-    const auto portion = settle_portion(node, at);
-    if (!portion) return portion.error();
-    if (!portion->has_value()) return all;
-    all.sessions += (*portion)->sessions;
-    all.posted = Credits::from_units(all.posted.units() + (*portion)->posted.units());
-  }
-}
-
-LedgerResult<std::int64_t> PostgresLedger::post_portion(std::string_view node, WallTime older_than,
-                                                        WallTime at) {
-  const auto found =
-      connection_.query({"SELECT DISTINCT user_id FROM metered_sessions"
-                         " WHERE node = $1 AND ended_at IS NULL AND last_posted_at <= $2 AND charged > "
-                         "posted ORDER BY user_id LIMIT $3",
-                         parameters(node, to_ms(older_than), std::int64_t{posting_portion})});
+  const auto found = connection_.query(
+      {"SELECT DISTINCT user_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
+       parameters(node)});
   if (!found) return found.error();
-  if (found->empty()) return 0;
-  const auto users = integers(*found);
-  const auto results = connection_.transact(
-      {postgres::lock_users(users), {post_sql, parameters(users, node, to_ms(older_than), to_ms(at))}});
-  if (!results) return results.error();
-  return std::int64_t{found->count()};
+  Settled all;
+  for (const auto& users : portions(integers(*found))) {
+    const auto portion = settle(users, node, at);
+    if (!portion) return portion.error();
+    all.sessions += portion->sessions;
+    all.posted = Credits::from_units(all.posted.units() + portion->posted.units());
+  }
+  return all;
 }
 
 LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
-  for (;;) {
-    const auto users = post_portion(node, older_than, at);
-    if (!users) return users.error();
-    if (*users == 0) return Done{};
+  const auto found = connection_.query(
+      {"SELECT DISTINCT user_id FROM metered_sessions"
+       " WHERE node = $1 AND ended_at IS NULL AND last_posted_at <= $2 AND charged > posted ORDER BY user_id",
+       parameters(node, to_ms(older_than))});
+  if (!found) return found.error();
+  for (const auto& users : portions(integers(*found))) {
+    const auto results =
+        connection_.transact({postgres::lock_free_users(users),
+                              {post_sql, parameters(users, node, to_ms(older_than), to_ms(at))}});
+    if (!results) return results.error();
   }
+  return Done{};
 }
 
 LedgerResult<std::vector<SessionRow>> PostgresLedger::live_sessions(std::optional<UserId> user) {

@@ -21,4 +21,12 @@ std::optional<Transaction> read_transaction(const PostgresRows& rows, int row, i
 /// they will stay until COMMIT.
 PostgresStatement lock_users(const std::vector<std::int64_t>& users);
 
+/// The same without waiting: leaves out the rows that somebody else has locked, so that one user's row holds
+/// up nobody else. PAYG_LOCKED_USERS in the transaction's later statements says which ones it got; whatever
+/// else would be free by then may have changed since the statement began.
+PostgresStatement lock_free_users(const std::vector<std::int64_t>& users);
+/// Read once for each statement; the coalesce makes an array of what ANY would take for a list of rows.
+#define PAYG_LOCKED_USERS \
+  "coalesce((SELECT string_to_array(current_setting('payg.locked_users'), ',')::bigint[]), '{}')"
+
 }  // namespace payg::billing::postgres

@@ -29,7 +29,7 @@ class SqliteLedger final : public Ledger {
   LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                  std::span<const ChargeRequest> requests) override;
-  LedgerResult<Done> end_sessions(std::span<const EndRequest> requests) override;
+  LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
   LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) override;

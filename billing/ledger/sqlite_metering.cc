@@ -165,7 +165,7 @@ LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(std::string_view no
   return results;
 }
 
-LedgerResult<Done> SqliteLedger::end_sessions(std::span<const EndRequest> requests) {
+LedgerResult<std::vector<EndOutcome>> SqliteLedger::end_sessions(std::span<const EndRequest> requests) {
   SqliteTransaction transaction(database_, Kind::write);
   for (const EndRequest& request : requests) {
     std::optional<Unposted> due;
@@ -177,7 +177,8 @@ LedgerResult<Done> SqliteLedger::end_sessions(std::span<const EndRequest> reques
     }
     if (due) end(transaction, *due, request.why, request.at);
   }
-  return transaction.commit();
+  if (auto done = transaction.commit(); !done) return done.error();
+  return std::vector<EndOutcome>(requests.size(), EndOutcome::ended);
 }
 
 LedgerResult<Done> SqliteLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {

@@ -94,6 +94,23 @@ EndRequest ending(const User& user, SessionId session, WallTime at, EndReason wh
   return {.user = user.id, .session = session, .why = why, .at = at};
 }
 
+LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, std::string_view on_node,
+                                             const ChargeRequest& request) {
+  for (;;) {
+    const auto results = ledger.charge(on_node, std::span(&request, 1));
+    if (!results) return results.error();
+    if (results->front().outcome != ChargeResult::Outcome::later) return results->front();
+  }
+}
+
+LedgerResult<Done> end_in_the_end(Ledger& ledger, const EndRequest& request) {
+  for (;;) {
+    const auto outcomes = ledger.end_sessions(std::span(&request, 1));
+    if (!outcomes) return outcomes.error();
+    if (outcomes->front() == EndOutcome::ended) return Done{};
+  }
+}
+
 Order order_of(const User& user, std::string reference) {
   return {.reference = std::move(reference),
           .user = user.id,
@@ -131,7 +148,7 @@ ChargeResult LedgerContract::charge(const ChargeRequest& request) {
 }
 
 void LedgerContract::end(const EndRequest& request) {
-  value_of(ledger().end_sessions(std::span(&request, 1)));
+  value_of(end_one_session(ledger(), request));
 }
 
 void LedgerContract::expect_clean_books() {

@@ -63,6 +63,10 @@ TokenHash token_of(std::string_view text);
 /// Minute `number` of a session; the first begins at new_year.
 ChargeRequest minute(const User& user, SessionId session, std::uint32_t number);
 EndRequest ending(const User& user, SessionId session, WallTime at, EndReason why = EndReason::idle);
+/// Asks until somebody else's lock is no longer in the way, as a node does.
+LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, std::string_view on_node,
+                                             const ChargeRequest& request);
+LedgerResult<Done> end_in_the_end(Ledger& ledger, const EndRequest& request);
 /// A pending order of 25 for 25 credits and a bonus of 2.
 Order order_of(const User& user, std::string reference);
 

@@ -1,6 +1,8 @@
+#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -38,26 +40,110 @@ TEST(PostgresFaults, ALostConnectionIsOpenedAgainByTheNextCall) {
   EXPECT_EQ(again.balance, units(3'552'000));
 }
 
-TEST(PostgresFaults, ARestartBetweenTwoCallsIsNoticedByOneOfThem) {
+TEST(PostgresFaults, ARestartBetweenTwoCallsIsNoticedByNone) {
   PostgresServer server;
   PostgresDatabase database(server.url());
   const auto ledger = ledger_at(database.url());
   value_of(ledger->migrate());
+  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
   server.stop_immediately();
   server.start();
-  EXPECT_EQ(refusal_of(ledger->find_user("alice")), "unavailable");
-  EXPECT_EQ(refusal_of(ledger->find_user("alice")), "not_found");
+  EXPECT_EQ(refusal_of(ledger->adjust(alice.id, credits(1), "once", "", new_year)), "ok");
+  EXPECT_EQ(value_of(ledger->balance(alice.id)), credits(1));
 }
 
-TEST(PostgresFaults, AConnectionThatTheServerCutsIsOpenedAgain) {
+TEST(PostgresFaults, AConnectionThatTheServerCutsWhileNobodyUsesItIsOpenedAgain) {
   PostgresDatabase database;
   const auto ledger = ledger_at(database.url());
   value_of(ledger->migrate());
   database.run(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
       " WHERE datname = current_database() AND pid <> pg_backend_pid()");
-  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
   EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+}
+
+/// A transaction of somebody else's that has a user's row locked for as long as it lives.
+class LockedRow {
+ public:
+  LockedRow(const std::string& url, const User& user) : connection_(PQconnectdb(url.c_str()), PQfinish) {
+    run("BEGIN");
+    run("SELECT FROM user_credits WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE");
+  }
+
+ private:
+  void run(const std::string& sql) {
+    PGresult* const result = PQexec(connection_.get(), sql.c_str());
+    const bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
+    PQclear(result);
+    if (failed) throw std::runtime_error(PQerrorMessage(connection_.get()));
+  }
+  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
+};
+
+class PostgresLocks : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    value_of(ledger->migrate());
+    for (User* user : {&alice, &bob}) {
+      const std::string name = user == &alice ? "alice" : "bob";
+      *user = value_of(ledger->create_user(name, "", token_of(name), new_year));
+      value_of(ledger->adjust(user->id, credits(1), "start", "", new_year));
+    }
+  }
+  std::vector<ChargeResult::Outcome> charge(std::uint32_t number) {
+    const std::array batch = {minute(alice, session_a, number), minute(bob, session_b, number)};
+    std::vector<ChargeResult::Outcome> outcomes;
+    for (const ChargeResult& result : value_of(ledger->charge(node, batch)))
+      outcomes.push_back(result.outcome);
+    return outcomes;
+  }
+
+  using enum ChargeResult::Outcome;
+  PostgresDatabase database;
+  std::unique_ptr<Ledger> ledger = ledger_at(database.url());
+  User alice, bob;
+};
+
+TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesChargeAndIsChargedLater) {
+  {
+    const LockedRow locked(database.url(), alice);
+    EXPECT_EQ(charge(1), (std::vector{later, granted}));
+    EXPECT_EQ(value_of(ledger->balance(bob.id)), credits(1).minus(minute_price).value());
+  }
+  EXPECT_EQ(charge(1), (std::vector{granted, granted})) << "the stored answer for who was charged";
+  EXPECT_EQ(value_of(ledger->balance(alice.id)), credits(1).minus(minute_price).value());
+  EXPECT_EQ(value_of(ledger->balance(bob.id)), credits(1).minus(minute_price).value());
+}
+
+TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesEnd) {
+  charge(1);
+  const std::array ends = {ending(alice, session_a, new_year), ending(bob, session_b, new_year)};
+  {
+    const LockedRow locked(database.url(), alice);
+    EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::later, EndOutcome::ended}));
+    EXPECT_EQ(refusal_of(end_one_session(*ledger, ends[0])), "unavailable");
+    EXPECT_EQ(value_of(ledger->live_sessions(std::nullopt)).size(), 1U);
+  }
+  EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::ended, EndOutcome::ended}));
+  EXPECT_TRUE(value_of(ledger->audit()).findings.empty());
+}
+
+TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesUsage) {
+  charge(1);
+  const LockedRow locked(database.url(), alice);
+  value_of(ledger->post_usage(node, new_year, new_year + 1h));
+  EXPECT_EQ(value_of(ledger->transactions(alice.id, std::nullopt, 10)).size(), 1U);
+  EXPECT_EQ(value_of(ledger->transactions(bob.id, std::nullopt, 10)).size(), 2U);
+}
+
+TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehind) {
+  const LockedRow locked(database.url(), alice);
+  const auto refused = ledger->adjust(alice.id, credits(1), "gift", "", new_year);
+  EXPECT_EQ(refusal_of(refused), "unavailable");
+  EXPECT_NE(refused.error().message.find("lock timeout"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                         " AND wait_event_type = 'Lock'"),
+            "0");
 }
 
 TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {

@@ -91,7 +91,7 @@ LedgerResult<std::vector<ChargeResult>> FailingLedger::charge(std::string_view n
   return attempt([&] { return ledger_->charge(node, requests); });
 }
 
-LedgerResult<Done> FailingLedger::end_sessions(std::span<const EndRequest> requests) {
+LedgerResult<std::vector<EndOutcome>> FailingLedger::end_sessions(std::span<const EndRequest> requests) {
   return attempt([&] { return ledger_->end_sessions(requests); });
 }
 

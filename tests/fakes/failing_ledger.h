@@ -62,7 +62,8 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<billing::Settled> start_node(std::string_view node, WallTime at) override;
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(
       std::string_view node, std::span<const billing::ChargeRequest> requests) override;
-  billing::LedgerResult<Done> end_sessions(std::span<const billing::EndRequest> requests) override;
+  billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(
+      std::span<const billing::EndRequest> requests) override;
   billing::LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   billing::LedgerResult<std::vector<billing::SessionRow>> live_sessions(
       std::optional<billing::UserId> user) override;

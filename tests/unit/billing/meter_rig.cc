@@ -17,17 +17,33 @@ billing::LedgerError away() {
 
 }  // namespace
 
-billing::LedgerBatchAnswer MapTill::answer(const billing::LedgerBatch& batch) {
+Charged MapTill::charge(const std::vector<billing::ChargeRequest>& requests) {
   ++batches;
-  if (mood == Mood::away) return {away(), away()};
+  if (mood == Mood::away) return away();
   std::vector<billing::ChargeResult> results;
-  for (const auto& request : batch.charges) results.push_back(charge(request));
-  ends.insert(ends.end(), batch.ends.begin(), batch.ends.end());
-  if (mood == Mood::losing_answers) return {away(), away()};
-  return {std::move(results), Done{}};
+  for (const auto& request : requests) results.push_back(charge_one(request));
+  if (mood == Mood::losing_answers) return away();
+  return results;
 }
 
-billing::ChargeResult MapTill::charge(const billing::ChargeRequest& request) {
+Ended MapTill::end(const std::vector<billing::EndRequest>& requests) {
+  if (mood == Mood::away) return away();
+  std::vector<billing::EndOutcome> outcomes;
+  for (const auto& request : requests) {
+    const bool is_locked = locked.contains(request.user);
+    if (!is_locked) ends.push_back(request);
+    outcomes.push_back(is_locked ? billing::EndOutcome::later : billing::EndOutcome::ended);
+  }
+  if (mood == Mood::losing_answers) return away();
+  return outcomes;
+}
+
+billing::ChargeResult MapTill::charge_one(const billing::ChargeRequest& request) {
+  if (locked.contains(request.user)) {
+    billing::ChargeResult later;
+    later.outcome = billing::ChargeResult::Outcome::later;
+    return later;
+  }
   Row& row = rows_[request.session];
   if (request.number == row.number) return row.result;
   Credits& balance = balances[request.user];
@@ -63,8 +79,18 @@ plugin::SessionHandle MeterRig::connect(UserId user, std::string_view label) {
 
 void MeterRig::step() {
   biller.advance(moment());
-  for (auto batch = biller.take_batch(moment()); batch; batch = biller.take_batch(moment()))
-    biller.on_answer(till.answer(*batch), moment());
+  bool has_asked = true;
+  while (has_asked) {
+    has_asked = false;
+    if (const auto charges = biller.take_charges(moment()); !charges.empty()) {
+      biller.on_charges(till.charge(charges), moment());
+      has_asked = true;
+    }
+    if (const auto ends = biller.take_ends(moment()); !ends.empty()) {
+      biller.on_ends(till.end(ends), moment());
+      has_asked = true;
+    }
+  }
   for (const Cut& cut : biller.take_cuts()) cuts_.push_back({cut, clock.now()});
 }
 

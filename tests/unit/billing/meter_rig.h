@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,11 +27,15 @@ inline constexpr Terms minute_at_eighty_cents{.price = Credits::from_units(48'00
                                               .increment = std::chrono::minutes(1),
                                               .rate = Rate::from_thousandths(800)};
 
+using Charged = billing::LedgerResult<std::vector<billing::ChargeResult>>;
+using Ended = billing::LedgerResult<std::vector<billing::EndOutcome>>;
+
 /// Answers batches: what stands where the ledger does.
 class Till {
  public:
   virtual ~Till() = default;
-  virtual billing::LedgerBatchAnswer answer(const billing::LedgerBatch& batch) = 0;
+  virtual Charged charge(const std::vector<billing::ChargeRequest>& requests) = 0;
+  virtual Ended end(const std::vector<billing::EndRequest>& requests) = 0;
 };
 
 /// Balances in a map, with a record of everything that was asked.
@@ -38,7 +43,8 @@ class MapTill final : public Till {
  public:
   enum class Mood { answering, away, losing_answers };
 
-  billing::LedgerBatchAnswer answer(const billing::LedgerBatch& batch) override;
+  Charged charge(const std::vector<billing::ChargeRequest>& requests) override;
+  Ended end(const std::vector<billing::EndRequest>& requests) override;
 
   Mood mood = Mood::answering;
   std::map<UserId, Credits> balances;
@@ -46,10 +52,11 @@ class MapTill final : public Till {
   std::map<std::pair<billing::SessionId, std::uint32_t>, std::chrono::milliseconds> grants;
   std::vector<std::pair<UserId, std::int64_t>> amounts;  ///< in units, one for each charge
   std::vector<billing::EndRequest> ends;
-  int batches = 0;
+  int batches = 0;          ///< of charges
+  std::set<UserId> locked;  ///< by somebody else: later
 
  private:
-  billing::ChargeResult charge(const billing::ChargeRequest& request);
+  billing::ChargeResult charge_one(const billing::ChargeRequest& request);
 
   struct Row {
     std::uint32_t number = 0;

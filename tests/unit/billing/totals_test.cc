@@ -13,8 +13,6 @@ namespace payg::test {
 namespace {
 
 using billing::Ledger;
-using billing::LedgerBatch;
-using billing::LedgerBatchAnswer;
 
 /// A fresh ledger of one kind.
 class Engine {
@@ -43,10 +41,11 @@ class LedgerTill final : public Till {
  public:
   explicit LedgerTill(Ledger& ledger) : ledger_(ledger) {}
 
-  LedgerBatchAnswer answer(const LedgerBatch& batch) override {
-    auto charges = ledger_.charge("node-1", batch.charges);
-    auto ends = ledger_.end_sessions(batch.ends);
-    return {std::move(charges), std::move(ends)};
+  Charged charge(const std::vector<billing::ChargeRequest>& requests) override {
+    return ledger_.charge("node-1", requests);
+  }
+  Ended end(const std::vector<billing::EndRequest>& requests) override {
+    return ledger_.end_sessions(requests);
   }
 
  private:

@@ -69,6 +69,10 @@ class LockedRow {
     run("BEGIN");
     run("SELECT FROM user_credits WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE");
   }
+  // The server would notice a connection that was closed, but nobody would know when.
+  ~LockedRow() { PQclear(PQexec(connection_.get(), "ROLLBACK")); }
+  LockedRow(const LockedRow&) = delete;
+  LockedRow& operator=(const LockedRow&) = delete;
 
  private:
   void run(const std::string& sql) {

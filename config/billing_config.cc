@@ -16,6 +16,7 @@ using billing::Rate;
 
 constexpr std::string_view expected_amount = R"(an amount in quotes, as in "0.80")";
 constexpr std::chrono::milliseconds shortest_increment{100};
+constexpr std::size_t shortest_public_token = 16;
 
 // ---- what a string must look like
 
@@ -47,6 +48,15 @@ std::string check_token(std::string_view text) {
   const bool token = !text.empty() && text.size() <= 256 &&
                      std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   return token ? "" : "is no token, expected 1 to 256 printable ASCII characters without blanks";
+}
+
+/// The operator's, where anybody may try to guess it.
+std::string check_public_token(std::string_view text) {
+  if (auto mistake = check_token(text); !mistake.empty()) return mistake;
+  return text.size() >= shortest_public_token
+             ? ""
+             : "is too short for an admin port that is not on a loopback address, expected at least " +
+                   std::to_string(shortest_public_token) + " characters";
 }
 
 // ---- [billing] itself
@@ -241,13 +251,15 @@ bool is_taken(const Node& root, std::string_view admin) {
 
 void read_admin(TomlTable table, const Node& root, AdminConfig& admin) {
   const Node* address = table.read_text("address", admin.address, check_address);
+  const bool is_public = !is_loopback(admin.address);
   if (is_taken(root, admin.address))
     table.refuse(address ? *address : table.node(), "address",
                  in_quotes(admin.address) + " is taken by a [[listener]]");
   // Naming a variable that is not set is how an operator goes without operator calls: no mistake.
-  table.read_secret("operator_token", admin.operator_token, IfUnset::leave_empty, check_token);
+  table.read_secret("operator_token", admin.operator_token, IfUnset::leave_empty,
+                    is_public ? check_public_token : check_token);
   const Node* anonymous = table.read_text("anonymous_user", admin.anonymous_user, check_user);
-  if (anonymous && !is_loopback(admin.address)) {
+  if (anonymous && is_public) {
     table.refuse(*anonymous, "anonymous_user",
                  "anybody could be this user at " + in_quotes(admin.address) +
                      ", expected a loopback address for the admin port");
@@ -296,6 +308,9 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
 
   read_ledger(*table, config.ledger);
   table->read_text("node", config.node, check_node);
+  // Two nodes by one name would end each other's sessions whenever one of them starts.
+  if (is_postgresql(config.ledger))
+    table->require("node", "a name that no other node of this PostgreSQL ledger has, as in \"node-1\"");
   table->read_duration("outage_grace", config.outage_grace);
   table->read_count("max_sessions", config.max_sessions, {.least = 1, .most = 10'000'000});
 

@@ -47,7 +47,7 @@ struct DemoConfig {
 
 struct BillingConfig {
   std::string ledger = "sqlite:var/payg.db";
-  std::string node = "node-1";
+  std::string node = "node-1";  ///< with PostgreSQL never by default
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
   /// Live sessions that this node meters at most; more are refused as unavailable.
   unsigned max_sessions = 1'000'000;

@@ -1,8 +1,8 @@
 #include "config/toml_document.h"
 
 #define TOML_EXCEPTIONS 0
-// Version 3.3 asserts, or with NDEBUG lets the compiler assume, what a file may well break ("[[[", "[=]"). Behind each
-// assertion stands the error that we want, so neither.
+// Version 3.3 asserts, or with NDEBUG lets the compiler assume, what a file may well break ("[[[", "[=]").
+// Behind each assertion stands the error that we want, so neither.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>

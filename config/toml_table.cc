@@ -14,35 +14,24 @@ namespace {
 
 std::string_view name_of(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::text:
-      return "a string";
-    case Node::Kind::integer:
-      return "a whole number";
-    case Node::Kind::decimal:
-      return "a number with a point";
-    case Node::Kind::flag:
-      return "true or false";
-    case Node::Kind::date_time:
-      return "a date or time";
-    case Node::Kind::array:
-      return "a list";
-    case Node::Kind::table:
-      return "a table";
+    case Node::Kind::text: return "a string";
+    case Node::Kind::integer: return "a whole number";
+    case Node::Kind::decimal: return "a number with a point";
+    case Node::Kind::flag: return "true or false";
+    case Node::Kind::date_time: return "a date or time";
+    case Node::Kind::array: return "a list";
+    case Node::Kind::table: return "a table";
   }
   return "something else";
 }
 
 std::string described(const Node& value) {
   switch (value.kind) {
-    case Node::Kind::text:
-      return in_quotes(value.text) + " is a string";
-    case Node::Kind::flag:
-      return value.text + " is a flag";
+    case Node::Kind::text: return in_quotes(value.text) + " is a string";
+    case Node::Kind::flag: return value.text + " is a flag";
     case Node::Kind::array:
-    case Node::Kind::table:
-      return "this is " + std::string(name_of(value.kind));
-    default:
-      return value.text + " is " + std::string(name_of(value.kind));
+    case Node::Kind::table: return "this is " + std::string(name_of(value.kind));
+    default: return value.text + " is " + std::string(name_of(value.kind));
   }
 }
 

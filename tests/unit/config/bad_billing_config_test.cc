@@ -26,12 +26,12 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:10: billing.ledger: is no ledger, expected \"sqlite:PATH\" or \"postgresql://…\""},
     {"TheLedgerIsInMemory", "[billing]\nledger = 'sqlite::memory:'\n",
      "f.toml:2:10: billing.ledger: a ledger in memory would be lost, expected \"sqlite:PATH\""},
-    {"TheLedgerHoldsAPassword", "[billing]\nledger = 'postgresql://payg:hunter2@db/payg'\n",
+    {"TheLedgerHoldsAPassword", "[billing]\nledger = 'postgresql://payg:hunter2@db/payg'\nnode = 'a'\n",
      "f.toml:2:10: billing.ledger: holds a password, expected it in a file that PGPASSFILE names, or the "
      "whole URL "
      "in ledger_env or ledger_file"},
     {"TheLedgerHoldsAPasswordAsAParameter",
-     "[billing]\nledger = 'postgresql:///payg?host=db&password=hunter2'\n",
+     "[billing]\nledger = 'postgresql:///payg?host=db&password=hunter2'\nnode = 'a'\n",
      "f.toml:2:10: billing.ledger: holds a password, expected it in a file that PGPASSFILE names, or the "
      "whole URL "
      "in ledger_env or ledger_file"},
@@ -48,6 +48,15 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:15: billing.ledger_file: the file \"/dev/null\" is empty, expected the secret in it"},
     {"TheLedgerIsGivenTwice", "[billing]\nledger = 'sqlite:a'\nledger_env = 'PAYG_TEST_LEDGER'\n",
      "f.toml:3:14: billing.ledger: is given twice, expected one of ledger, ledger_env, ledger_file"},
+    {"ANodeThatSharesALedgerHasNoName",
+     "[[plugin]]\nname = 'billing'\n[billing]\nledger = 'postgresql:///payg'\n",
+     "f.toml:3:1: billing.node: missing, expected a name that no other node of this PostgreSQL ledger has, "
+     "as in "
+     "\"node-1\""},
+    {"ANodeThatSharesASecretLedgerHasNoName", "[billing]\nledger_env = 'PAYG_TEST_SHARED'\n",
+     "f.toml:1:1: billing.node: missing, expected a name that no other node of this PostgreSQL ledger has, "
+     "as in "
+     "\"node-1\""},
     {"ANodeHasABlank", "[billing]\nnode = 'node 1'\n",
      "f.toml:2:8: billing.node: \"node 1\" is no name of a node, expected 1 to 64 letters, digits, '_', '.' "
      "or '-'"},
@@ -128,6 +137,11 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:22: billing.admin.operator_token_env: what was read from \"PAYG_TEST_BLANK\" is no token, "
      "expected 1 "
      "to 256 printable ASCII characters without blanks"},
+    {"AnOperatorTokenIsShortAndOpenToTheWorld",
+     "[billing.admin]\naddress = '0.0.0.0:8082'\noperator_token_env = 'PAYG_TEST_SHORT'\n",
+     "f.toml:3:22: billing.admin.operator_token_env: what was read from \"PAYG_TEST_SHORT\" is too short for "
+     "an admin "
+     "port that is not on a loopback address, expected at least 16 characters"},
     {"AnonymousIsOpenToTheWorld", "[billing.admin]\naddress = '0.0.0.0:8082'\nanonymous_user = 'demo'\n",
      "f.toml:3:18: billing.admin.anonymous_user: anybody could be this user at \"0.0.0.0:8082\", expected a "
      "loopback "
@@ -166,6 +180,8 @@ class BadBillingConfig : public testing::TestWithParam<Mistake> {
  protected:
   void SetUp() override {
     setenv("PAYG_TEST_LEDGER", "sqlite:b", 1);
+    setenv("PAYG_TEST_SHARED", "postgresql://payg:hunter2@db/payg", 1);
+    setenv("PAYG_TEST_SHORT", "fifteen-letters", 1);
     setenv("PAYG_TEST_BLANK", "two words", 1);
     unsetenv("PAYG_TEST_UNSET");
   }

@@ -174,8 +174,18 @@ TEST(BillingConfigFile, AnUnsetOperatorVariableTurnsOperatorCallsOff) {
 TEST(BillingConfigFile, ASecretFileIsReadWithoutTheNewlineAtItsEnd) {
   const std::string path = testing::TempDir() + "payg-ledger-secret";
   std::ofstream(path) << "postgresql://payg:hunter2@db.example/payg\r\n";
-  EXPECT_EQ(billing_of("[billing]\nledger_file = '" + path + "'\n").ledger,
+  EXPECT_EQ(billing_of("[billing]\nnode = 'a'\nledger_file = '" + path + "'\n").ledger,
             "postgresql://payg:hunter2@db.example/payg");
+}
+
+TEST(BillingConfigFile, AShortOperatorTokenIsFineOnALoopbackAddressAndALongOneEverywhere) {
+  setenv("PAYG_TEST_SHORT", "short", 1);
+  EXPECT_EQ(billing_of("[billing.admin]\noperator_token_env = 'PAYG_TEST_SHORT'\n").admin.operator_token,
+            "short");
+  setenv("PAYG_TEST_LONG", "sixteen-letters.", 1);
+  EXPECT_EQ(billing_of("[billing.admin]\naddress = '0.0.0.0:1'\noperator_token_env = 'PAYG_TEST_LONG'\n")
+                .admin.operator_token,
+            "sixteen-letters.");
 }
 
 TEST(BillingConfigFile, OpenAddressesAreFineWithoutTheDemo) {

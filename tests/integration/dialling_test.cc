@@ -53,6 +53,22 @@ TEST_F(Dialling, GoesOnToIpv4WhenTheIpv6AddressStaysSilent) {
   EXPECT_EQ(client.read_exactly(5), "alive");
 }
 
+TEST(LateAnswers, OfDnsAreTriedAlthoughTheOtherFamilyIsBeingDialled) {
+  FakeDns dns;
+  const ProxyProcess proxy(ProxySettings{.nameservers = {dns.address()}});
+  const Origin origin(scripts::echo(), "[::1]:0");
+  const BlackHole dead(same_port("127.0.0.1", origin.address()));
+  dns.set_silent_for_ipv6("late.example", {"127.0.0.1"});
+  RawClient client = proxy.connect();
+  client.send("CONNECT late.example:" + std::to_string(origin.address().port()) +
+              " HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return dns.questions("late.example") >= 2; }));
+  // From here on the repeated question for IPv6 is answered, long after the IPv4 address has been dialled in
+  // vain.
+  dns.set("late.example", {"127.0.0.1", "::1"});
+  EXPECT_EQ(read_response(client, "CONNECT").status, 200);
+}
+
 TEST_F(Dialling, GoesOnToTheNextAddressWhenOneRefuses) {
   const Origin origin(scripts::echo());
   const ClosedPort refusing("[::1]:" + std::to_string(origin.address().port()));

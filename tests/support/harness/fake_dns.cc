@@ -83,6 +83,12 @@ void FakeDns::set(const std::string& name, const std::vector<std::string>& liter
   entries_[name] = entry;
 }
 
+void FakeDns::set_silent_for_ipv6(const std::string& name, const std::vector<std::string>& literals) {
+  set(name, literals);
+  const std::lock_guard lock(mutex_);
+  entries_[name].silent_for_ipv6 = true;
+}
+
 void FakeDns::set_silent(const std::string& name) {
   const std::lock_guard lock(mutex_);
   entries_[name] = Entry{.addresses = {}, .silent = true};
@@ -116,6 +122,7 @@ std::string FakeDns::reply_to(std::string_view query) {
   ++questions_[question->name];
   const auto found = entries_.find(question->name);
   if (found != entries_.end() && found->second.silent) return {};
+  if (found != entries_.end() && found->second.silent_for_ipv6 && question->type == type_aaaa) return {};
 
   std::string records;
   std::size_t count = 0;

@@ -23,6 +23,8 @@ class FakeDns {
 
   /// `name` in lower case without a dot at its end; literals of either family.
   void set(const std::string& name, const std::vector<std::string>& literals);
+  /// Answers for IPv4 only; questions for the name's IPv6 addresses are not answered until the next set().
+  void set_silent_for_ipv6(const std::string& name, const std::vector<std::string>& literals);
   /// Questions for `name` are never answered.
   void set_silent(const std::string& name);
 
@@ -34,6 +36,7 @@ class FakeDns {
   struct Entry {
     std::vector<IpAddress> addresses;
     bool silent = false;
+    bool silent_for_ipv6 = false;
   };
   void serve();
   /// The datagram to send back; empty: none.

@@ -226,7 +226,9 @@ bool SessionTable::is_live(SessionId id) const {
 Session* SessionTable::find(plugin::SessionHandle handle) {
   Shard& shard = shard_of(handle);
   const std::lock_guard lock(shard.mutex);
-  return shard.get(handle);
+  Session* session = shard.get(handle);
+  // One that the biller does not hold is freed by the worker that takes its last attachment away.
+  return session && !shard.place_of(*session).released ? session : nullptr;
 }
 
 Session* SessionTable::find_metered(SessionId id) {

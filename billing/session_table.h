@@ -104,7 +104,8 @@ class SessionTable {
 
   // -- biller
 
-  /// nullptr: gone. What it points to stays until release().
+  /// nullptr: gone, or not the biller's (any more): from opened() saying `first` until release(), or an
+  /// end_idle() that does not say `came_back`, it stays where it is.
   Session* find(plugin::SessionHandle session);
   Session* find_metered(SessionId id);
   std::vector<Session*> metered_sessions(std::optional<UserId> user);

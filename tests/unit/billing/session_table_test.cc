@@ -64,7 +64,25 @@ TEST(SessionTable, AHandleIsNeverUsedAgain) {
     EXPECT_TRUE(seen.insert(session).second);
     table.abandoned(session);
     EXPECT_EQ(table.find(session), nullptr);
+    EXPECT_EQ(table.size(), 0U);
   }
+}
+
+TEST(SessionTable, TheBillerFindsOnlyWhatNoWorkerMayFree) {
+  SessionTable table(10);
+  const auto seat = table.join(alice, "", {});
+  EXPECT_EQ(table.find(seat->session), nullptr) << "not established";
+  table.opened(seat->session, "direct", now);
+  table.closed(seat->session, now);
+  Session* session = table.find(seat->session);
+  ASSERT_NE(session, nullptr) << "metered, though nobody is connected";
+  table.join_live(alice, "", {});
+  table.close(*session);
+  table.release(*session);
+  EXPECT_EQ(table.size(), 1U) << "somebody is attached";
+  EXPECT_EQ(table.find(seat->session), nullptr);
+  table.abandoned(seat->session);
+  EXPECT_EQ(table.size(), 0U);
 }
 
 TEST(SessionTable, AMeteredSessionIsFoundByItsIdWithItsTraffic) {

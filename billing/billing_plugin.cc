@@ -187,12 +187,12 @@ void BillingPlugin::interrupt() noexcept {
 
 void BillingPlugin::stop() noexcept {
   if (!node_) return;
-  node_->admin.stop();
+  // First, because a call of the admin port that is running may take minutes: an audit does.
   const std::uint64_t left = node_->billing.drain(drain_limit);
   if (left > 0) {
     host_.log(LogLevel::error, "billing",
               std::to_string(left) +
-                  " sessions could not be settled, since the ledger is away; the next start of node " +
+                  " sessions could not be settled, since the ledger takes nothing; the next start of node " +
                   node_->config.node + " does it");
   }
   node_->stop();

@@ -1,8 +1,10 @@
 #include "tests/unit/billing/plugin_rig.h"
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "billing/payments/secrets.h"
+#include "plugin/base/address.h"
 
 namespace payg::test {
 
@@ -16,12 +18,27 @@ void RecordingHost::end_session(plugin::SessionHandle session, plugin::Denial wh
   changed_.notify_all();
 }
 
-void RecordingHost::protect_address(const sockaddr*) {
+void RecordingHost::protect_address(const sockaddr* address) {
   const std::lock_guard lock(mutex_);
+  protected_port_ = SocketAddress::from(address)->port();
   ++protected_addresses_;
 }
 
-void RecordingHost::log(plugin::LogLevel, std::string_view, std::string_view) noexcept {}
+void RecordingHost::log(plugin::LogLevel level, std::string_view, std::string_view message) noexcept {
+  if (level != plugin::LogLevel::error) return;
+  const std::lock_guard lock(mutex_);
+  complaints_.emplace_back(message);
+}
+
+std::uint16_t RecordingHost::protected_port() const {
+  const std::lock_guard lock(mutex_);
+  return protected_port_;
+}
+
+std::vector<std::string> RecordingHost::complaints() const {
+  const std::lock_guard lock(mutex_);
+  return complaints_;
+}
 
 plugin::Denial RecordingHost::wait_for_end(plugin::SessionHandle session) {
   std::unique_lock lock(mutex_);
@@ -43,6 +60,7 @@ std::size_t RecordingHost::protected_addresses() const {
 
 PluginRig::PluginRig(const std::string& pricing, const std::string& ledger_url)
     : url_(ledger_url.empty() ? "sqlite:" + folder_.path() + "/payg.db" : ledger_url) {
+  setenv("PAYG_RIG_OPERATOR_TOKEN", operator_token, 1);
   const auto errors = plugin.start(source(pricing));
   if (!errors.empty()) throw std::runtime_error(errors.front());
   const auto factory = open_ledger(url_);
@@ -60,7 +78,9 @@ plugin::ConfigurationSource PluginRig::source(const std::string& pricing) const 
               "[[listener]]\naddress = \"127.0.0.1:0\"\nprotocols = [\"http\"]\n"
               "[[plugin]]\nname = \"billing\"\nmodule = \"billing.so\"\n"
               "[billing]\nledger = \"" +
-              url_ + "\"\nnode = \"node-1\"\n[billing.admin]\naddress = \"127.0.0.1:0\"\n" +
+              url_ +
+              "\"\nnode = \"node-1\"\n[billing.admin]\naddress = \"127.0.0.1:0\"\n"
+              "operator_token_env = \"PAYG_RIG_OPERATOR_TOKEN\"\n" +
               (pricing.empty() ? "" : "[billing.pricing]\n" + pricing),
           .table = "billing"};
 }

@@ -67,6 +67,10 @@ class RecordingHost final : public plugin::Host {
   plugin::Denial wait_for_end(plugin::SessionHandle session);
   bool was_ended(plugin::SessionHandle session) const;
   std::size_t protected_addresses() const;
+  /// Of the last one: the admin port.
+  std::uint16_t protected_port() const;
+  /// Everything at level error.
+  std::vector<std::string> complaints() const;
 
  private:
   SystemClock clock_;
@@ -74,6 +78,8 @@ class RecordingHost final : public plugin::Host {
   std::condition_variable changed_;
   std::map<plugin::SessionHandle, plugin::Denial> ended_;
   std::size_t protected_addresses_ = 0;
+  std::uint16_t protected_port_ = 0;
+  std::vector<std::string> complaints_;
 };
 
 /// One client connection as the proxy reports it.
@@ -87,6 +93,8 @@ struct Client {
 /// put in from a second ledger, as another process would.
 class PluginRig {
  public:
+  static constexpr const char* operator_token = "the-operators-token";
+
   /// `pricing` are lines of [billing.pricing] that replace the default ones.
   explicit PluginRig(const std::string& pricing = "", const std::string& ledger_url = "");
   ~PluginRig();

@@ -16,6 +16,7 @@ enum class ExitCode {
   usage = 2,        ///< the command line or the configuration file is wrong
   unavailable = 3,  ///< the ledger cannot be reached
   findings = 4,     ///< the audit found something
+  output_lost = 5,  ///< it is done, but what there was to say could not be written
 };
 
 enum class Form { table, json };

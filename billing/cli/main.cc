@@ -23,6 +23,7 @@ constexpr const char* footer =
     "  2  usage: the command line or the configuration file is wrong\n"
     "  3  the ledger cannot be reached\n"
     "  4  the audit found something\n"
+    "  5  the output could not be written; what was asked for is done\n"
     "\n"
     "The ledger is the one of --ledger, else of --config, else of the environment's PAYG_LEDGER.";
 
@@ -124,8 +125,15 @@ ExitCode run(const Options& options) {
   }
   const auto ledger = (*factory)();
   const SystemClock clock;
-  return options.command(
-      {.ledger = *ledger, .clock = clock, .form = options.form, .out = std::cout, .err = std::cerr});
+  const Desk desk{
+      .ledger = *ledger, .clock = clock, .form = options.form, .out = std::cout, .err = std::cerr};
+  const ExitCode code = options.command(desk);
+  const bool was_written = !std::cout.flush().fail();
+  if (was_written || code != ExitCode::done) return code;
+  return refuse(
+      desk, ExitCode::output_lost,
+      "the output could not be written; what was asked for is done (paygctl user token NAME replaces a "
+      "token that nobody saw)");
 }
 
 int main_of(int argc, char** argv) {

@@ -231,7 +231,8 @@ class Ledger {
   virtual ~Ledger() = default;
 
   /// Brings the schema up to date, under a lock so that many nodes may start at once. Returns the schema's
-  /// number.
+  /// number. The one call that makes a ledger where there is none: to the others a SQLite file that is
+  /// missing is `unavailable`.
   virtual LedgerResult<int> migrate() = 0;
   /// Asks the database something trivial: is it there?
   virtual LedgerResult<Done> ping() = 0;

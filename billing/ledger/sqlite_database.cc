@@ -36,14 +36,19 @@ int on_busy(void*, int calls) noexcept {
 
 }  // namespace
 
-std::optional<LedgerError> SqliteDatabase::open() {
+std::optional<LedgerError> SqliteDatabase::open(IfMissing if_missing) {
   if (handle_ != nullptr) return std::nullopt;
-  // A folder that cannot be made shows as SQLITE_CANTOPEN right below.
+  // A folder that cannot be made, or looked into, shows as SQLITE_CANTOPEN below.
   std::error_code ignored;
-  const auto folder = std::filesystem::path(path_).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-  const int opened = sqlite3_open_v2(
-      path_.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  if (if_missing == IfMissing::create) {
+    const auto folder = std::filesystem::path(path_).parent_path();
+    if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+    flags |= SQLITE_OPEN_CREATE;
+  } else if (std::filesystem::status(path_, ignored).type() == std::filesystem::file_type::not_found) {
+    return LedgerError{LedgerError::Code::unavailable, path_ + ": there is no such file, so no ledger yet"};
+  }
+  const int opened = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
   auto error = opened == SQLITE_OK ? configure() : last_error("open");
   if (error) close();
   return error;
@@ -91,7 +96,8 @@ LedgerError SqliteDatabase::last_error(std::string_view doing) const {
 
 SqliteTransaction::SqliteTransaction(SqliteDatabase& database, Kind kind) : database_(database) {
   if (kind != Kind::read) turn_.emplace(*database_.turns_);
-  error_ = database_.open();
+  using IfMissing = SqliteDatabase::IfMissing;
+  error_ = database_.open(kind == Kind::exclusive ? IfMissing::create : IfMissing::refuse);
   switch (kind) {
     case Kind::read: execute("BEGIN"); break;
     case Kind::write: execute("BEGIN IMMEDIATE"); break;

@@ -15,9 +15,9 @@
 
 namespace payg::billing {
 
-/// One connection to one SQLite file, opened when it is first needed. WAL, synchronous=FULL
-/// (https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL keeps a commit through a
-/// power cut), foreign keys on. One thread at a time.
+/// One connection to one SQLite file, opened when it is first needed; only a migration makes one. WAL,
+/// synchronous=FULL (https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL keeps a
+/// commit through a power cut), foreign keys on. One thread at a time.
 class SqliteDatabase {
  public:
   explicit SqliteDatabase(std::string path) : path_(std::move(path)), turns_(WriteTurns::of(path_)) {}
@@ -32,7 +32,8 @@ class SqliteDatabase {
     void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
   };
 
-  std::optional<LedgerError> open();
+  enum class IfMissing { refuse, create };
+  std::optional<LedgerError> open(IfMissing if_missing);
   std::optional<LedgerError> configure();
   void close() noexcept;
   /// From the cache, or prepared; nullptr: last_error() says why.
@@ -52,7 +53,7 @@ class SqliteTransaction {
   enum class Kind {
     read,       ///< one snapshot, takes no lock
     write,      ///< one at a time; readers go on
-    exclusive,  ///< for the schema
+    exclusive,  ///< for the schema; makes the file, and its folder, where they are missing
   };
   SqliteTransaction(SqliteDatabase& database, Kind kind);
   ~SqliteTransaction();

@@ -17,6 +17,7 @@ class SqliteBooks final : public Books {
     std::string folder = std::filesystem::temp_directory_path() / "payg-books-XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp " + folder);
     folder_ = folder;
+    std::filesystem::create_directory(folder_ + "/a folder");
   }
   ~SqliteBooks() override {
     std::error_code ignored;

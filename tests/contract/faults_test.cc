@@ -236,6 +236,17 @@ TEST_F(SqliteFaults, AFileThatCannotBeOpenedIsUnavailableAndNamed) {
   EXPECT_NE(refused.error().message.find("file/payg.db"), std::string::npos);
 }
 
+TEST_F(SqliteFaults, OnlyAMigrationMakesAFileAndItsFolder) {
+  const auto ledger = ledger_at("sqlite:" + folder_ + "/new/payg.db");
+  const auto refused = ledger->ping();
+  EXPECT_EQ(refusal_of(refused), "unavailable");
+  EXPECT_NE(refused.error().message.find("no such file"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(refusal_of(ledger->create_user("alice", "", token_of("t"), new_year)), "unavailable");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/new"));
+  value_of(ledger->migrate());
+  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+}
+
 TEST_F(SqliteFaults, AFileThatIsNoDatabaseIsBroken) {
   std::ofstream(file()) << std::string(8192, 'x');
   EXPECT_EQ(refusal_of(ledger_at("sqlite:" + file())->migrate()), "broken");

@@ -29,6 +29,7 @@ class Paygctl : public ::testing::Test {
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder = name;
     url = "sqlite:" + (folder / "payg.db").string();
+    out = (folder / "out").string();
     ledger = open_ledger(url).value()();
     ASSERT_TRUE(ledger->migrate().ok());
   }
@@ -37,7 +38,7 @@ class Paygctl : public ::testing::Test {
   /// Runs paygctl as it is, with nothing but PATH and what `environment` says around it.
   Outcome run_bare(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
     arguments.insert(arguments.begin(), PAYGCTL);
-    const std::string out = (folder / "out").string(), err = (folder / "err").string();
+    const std::string err = (folder / "err").string();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -50,7 +51,7 @@ class Paygctl : public ::testing::Test {
     int status = 0;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFEXITED(status));
-    return {.code = WEXITSTATUS(status), .out = read(out), .err = read(err)};
+    return {.code = WEXITSTATUS(status), .out = out == "/dev/full" ? "" : read(out), .err = read(err)};
   }
   Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"--ledger", url});
@@ -91,7 +92,7 @@ class Paygctl : public ::testing::Test {
   }
 
   std::filesystem::path folder;
-  std::string url;
+  std::string url, out;
   std::unique_ptr<Ledger> ledger;
 };
 
@@ -223,11 +224,40 @@ TEST_F(Paygctl, TellsByItsExitCodeThatTheAuditFoundSomething) {
 
 TEST_F(Paygctl, Migrates) {
   url = "sqlite:" + (folder / "fresh.db").string();
-  EXPECT_EQ(run({"user", "list"}).code, 1);
+  const Outcome missing = run({"user", "list"});
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_NE(missing.err.find("fresh.db: there is no such file"), std::string::npos) << missing.err;
   const Outcome migrated = run({"migrate", "--json"});
   EXPECT_EQ(migrated.code, 0);
   EXPECT_GE(migrated.json().at("schema"), 1);
   EXPECT_EQ(run({"user", "list"}).code, 0);
+}
+
+TEST_F(Paygctl, MakesNoLedgerByMistake) {
+  url = "sqlite:" + (folder / "tpyo" / "payg.db").string();
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"balance", "alice"}, {"user", "list"}, {"user", "disable", "alice"}, {"sessions"}, {"audit"}})
+    EXPECT_EQ(run(command).code, 3) << command[0];
+  EXPECT_FALSE(std::filesystem::exists(folder / "tpyo"));
+}
+
+TEST_F(Paygctl, SaysThatItMadeALedgerForTheFirstUser) {
+  EXPECT_EQ(run({"user", "add", "alice"}).err, "");
+  url = "sqlite:" + (folder / "new" / "payg.db").string();
+  const Outcome added = run({"user", "add", "alice"});
+  EXPECT_EQ(added.code, 0);
+  EXPECT_EQ(added.err, "paygctl: there was no ledger here: a new one was made\n");
+  EXPECT_EQ(run({"user", "add", "bob"}).err, "");
+}
+
+TEST_F(Paygctl, TellsByItsExitCodeThatItsOutputWasLost) {
+  out = "/dev/full";
+  const Outcome lost = run({"user", "add", "alice"});
+  EXPECT_EQ(lost.code, 5);
+  EXPECT_NE(lost.err.find("paygctl user token NAME"), std::string::npos) << lost.err;
+  EXPECT_TRUE(ledger->find_user("alice").ok());
+  EXPECT_EQ(run({"user", "add", "alice"}).code, 1) << "what was refused was not done";
+  EXPECT_EQ(run({"user", "list", "--json"}).code, 5);
 }
 
 TEST_F(Paygctl, SaysThatAUserDoesNotExist) {

@@ -7,7 +7,9 @@ namespace payg::billing {
 StandingQueue::Outcome StandingQueue::ask(const std::string& name, Asker asker) {
   if (waiting_count_ >= max_waiting_) return Outcome::full;
   ++waiting_count_;
-  gathering_[name].push_back(std::move(asker));
+  const auto [place, is_new] = places_.try_emplace(name, taken_ + gathering_.size());
+  if (is_new) gathering_.push_back({.name = name, .askers = {}});
+  gathering_[place->second - taken_].askers.push_back(std::move(asker));
   return Outcome::queued;
 }
 
@@ -15,9 +17,11 @@ std::vector<std::string> StandingQueue::take_batch() {
   std::vector<std::string> names;
   if (!under_way_.empty()) return names;
   while (!gathering_.empty() && names.size() < max_batch_) {
-    auto node = gathering_.extract(gathering_.begin());
-    names.push_back(std::move(node.key()));
-    under_way_.push_back(std::move(node.mapped()));
+    places_.erase(gathering_.front().name);
+    names.push_back(std::move(gathering_.front().name));
+    under_way_.push_back(std::move(gathering_.front().askers));
+    gathering_.pop_front();
+    ++taken_;
   }
   return names;
 }

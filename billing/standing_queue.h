@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,8 +14,8 @@
 namespace payg::billing {
 
 /// Whoever waits for a user's standing. Many who ask for one name are one read; those who ask while a batch
-/// is under way get the next one, so that nobody is told what was read before he asked. Deterministic; not
-/// thread-safe.
+/// is under way get the next one, so that nobody is told what was read before he asked. Names are read in the
+/// order in which they came. Deterministic; not thread-safe.
 class StandingQueue {
  public:
   /// The user's standing; nullopt: nobody has that name.
@@ -43,7 +45,14 @@ class StandingQueue {
   const std::size_t max_waiting_;
   const std::size_t max_batch_;
   std::size_t waiting_count_ = 0;  // askers, of both kinds
-  std::unordered_map<std::string, std::vector<Asker>> gathering_;
+  struct Waiting {
+    std::string name;
+    std::vector<Asker> askers;
+  };
+  std::deque<Waiting> gathering_;  // in the order in which the names were first asked for
+  /// Where each of their names stands, counted from the first one that ever waited.
+  std::unordered_map<std::string, std::uint64_t> places_;
+  std::uint64_t taken_ = 0;                    // names that no longer wait
   std::vector<std::vector<Asker>> under_way_;  // in the order of the names of the batch
 };
 

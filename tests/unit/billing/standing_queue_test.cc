@@ -62,6 +62,24 @@ TEST(StandingQueue, ReadsNoMoreNamesAtOnceThanItMay) {
   EXPECT_EQ(queue.take_batch().size(), 1U);
 }
 
+TEST(StandingQueue, ReadsNamesInTheOrderInWhichTheyCameHoweverManyWait) {
+  StandingQueue queue(10'000, 7);
+  int calls = 0;
+  Names asked, read;
+  for (int i = 0; i < 100; ++i) {
+    asked.push_back("user" + std::to_string(i));
+    queue.ask(asked.back(), counting(calls));
+    if (i % 3 == 0)
+      queue.ask(asked[static_cast<std::size_t>(i / 2)], counting(calls));  // waits already, or again
+  }
+  for (Names batch = queue.take_batch(); !batch.empty(); batch = queue.take_batch()) {
+    read.insert(read.end(), batch.begin(), batch.end());
+    deliver(queue.on_answer(nobody(batch.size())));
+  }
+  EXPECT_EQ(read, asked);
+  EXPECT_EQ(calls, 134);
+}
+
 TEST(StandingQueue, AnErrorReachesEveryAsker) {
   StandingQueue queue(100, 10);
   int errors = 0;

@@ -67,7 +67,33 @@ int hex_value(char c) {
   return -1;
 }
 
-// nullopt: a broken escape, which no name has.
+// How many bytes of UTF-8 (RFC 3629 §4) stand at the beginning of `text` for one character that a name may
+// have; 0: none do.
+std::size_t character_at(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto in = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
+  const unsigned first = byte(0);
+  if (in(first, 0x20, 0x7e)) return 1;
+  if (in(first, 0xc2, 0xdf)) return in(byte(1), 0x80, 0xbf) ? 2 : 0;
+  const bool follow = in(byte(2), 0x80, 0xbf);
+  if (in(first, 0xe0, 0xef)) {
+    const unsigned low = first == 0xe0 ? 0xa0 : 0x80, high = first == 0xed ? 0x9f : 0xbf;
+    return in(byte(1), low, high) && follow ? 3 : 0;
+  }
+  const unsigned low = first == 0xf0 ? 0x90 : 0x80, high = first == 0xf4 ? 0x8f : 0xbf;
+  return in(first, 0xf0, 0xf4) && in(byte(1), low, high) && follow && in(byte(3), 0x80, 0xbf) ? 4 : 0;
+}
+
+bool is_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character_at(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+// nullopt: a broken escape, a control character or no UTF-8, which no name has.
 std::optional<std::string> decoded(std::string_view segment) {
   std::string out;
   for (std::size_t i = 0; i < segment.size(); ++i) {
@@ -81,7 +107,7 @@ std::optional<std::string> decoded(std::string_view segment) {
     out += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  return out;
+  return is_text(out) ? std::optional(out) : std::nullopt;
 }
 
 // What stands in the place of {}, the empty string when there is none; nullopt: the path is another one.

@@ -27,6 +27,19 @@ TEST_F(Port, AnswersUnknownPathsWithAProblemDocument) {
   }
 }
 
+TEST_F(Port, NothingHasANameThatIsNoText) {
+  for (const char* segment : {"%00", "a%00b", "%01", "%1f", "%0a", "%7f", "%ff", "%c0%80", "%c3", "%c3%28",
+                              "%e2%82", "%ed%a0%80", "%f4%90%80%80", "%80", "%f0%9f%92", "%zz", "%"}) {
+    const Answer answer = get("/api/admin/users/" + std::string(segment), operator_token);
+    EXPECT_EQ(answer.status, 404) << segment;
+    EXPECT_EQ(answer.json().at("detail"), "No call has this path.") << segment;
+  }
+  for (const char* segment : {"%c3%a9", "%e2%82%ac", "%f0%9f%92%b0", "a%20b", "%7e"}) {
+    const Answer answer = get("/api/admin/users/" + std::string(segment), operator_token);
+    EXPECT_EQ(answer.json().at("detail"), "There is no user of this name.") << segment;
+  }
+}
+
 TEST_F(Port, ProblemDocumentsHaveEveryMember) {
   const Answer answer = ask({.path = "/nothing"});
   EXPECT_EQ(answer.headers.at("content-type"), "application/problem+json");
@@ -192,8 +205,7 @@ TEST_F(Metrics, AreThePrometheusTextOfProxyMeterLedgerAndPort) {
   for (const char* line :
        {"# TYPE payg_connections gauge\n", "payg_connections 3\n", "# TYPE payg_refusals_total counter\n",
         "payg_refusals_total{reason=\"forbidden\"} 2\n", "payg_refusals_total{reason=\"too_many\"} 1\n",
-        "payg_sessions_started_total 5\n", "payg_charges_total 9\n",
-        "payg_charge_wait_seconds 1.5\n",
+        "payg_sessions_started_total 5\n", "payg_charges_total 9\n", "payg_charge_wait_seconds 1.5\n",
         "# TYPE payg_charge_latency_seconds histogram\n",
         "payg_charge_latency_seconds_bucket{le=\"0.001\"} 1\n",
         "payg_charge_latency_seconds_bucket{le=\"5\"} 3\n",

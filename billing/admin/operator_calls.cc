@@ -63,6 +63,9 @@ struct Adjustment {
   Credits amount;
   std::string reason;
   std::string reference;
+  std::string idempotency_key;
+
+  Attempt attempt() const { return {.idempotency_key = idempotency_key, .reference = reference}; }
 };
 
 Result<Adjustment, Reply> read_adjustment(const Call& call) {
@@ -79,7 +82,8 @@ Result<Adjustment, Reply> read_adjustment(const Call& call) {
   if (!key.ok()) return key.error();
   // The ledger does a reference once; a key of the client's becomes one, whatever its characters are.
   const std::string unique = key->empty() ? random_name() : sha256_hex("adjustment\n" + *key).substr(0, 32);
-  return Adjustment{.amount = *amount, .reason = *reason, .reference = "adj-" + unique};
+  return Adjustment{
+      .amount = *amount, .reason = *reason, .reference = "adj-" + unique, .idempotency_key = *key};
 }
 
 }  // namespace
@@ -153,10 +157,10 @@ Reply adjust_credits(const Call& call) {
   const auto user = named_user(call);
   if (!user.ok()) return user.error();
   const auto row = call.ledger.adjust(user->id, asked->amount, asked->reference, asked->reason, call.now());
-  if (!row.ok()) return problem(row.error());
+  if (!row.ok()) return problem(row.error(), asked->attempt());
   call.metering.user_changed(*user);
   const auto balance = call.ledger.balance(user->id);
-  if (!balance.ok()) return problem(balance.error());
+  if (!balance.ok()) return problem(balance.error(), asked->attempt());
   note(call,
        "user " + user->name + " was given " + row->amount.to_exact_string() + " credits, " + row->reference);
 

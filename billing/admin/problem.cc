@@ -53,11 +53,29 @@ bool is_for_the_log(LedgerError::Code code) {
   return code == Code::unavailable || code == Code::broken || code == Code::invalid;
 }
 
+Reply document(Problem what, std::string_view detail, std::string_view reference) {
+  const Row& row = row_of(what);
+  JsonWriter json;
+  json.begin_object()
+      .text("type", "urn:payg-proxy:problem:" + std::string(row.code))
+      .text("title", row.title)
+      .number("status", row.status)
+      .text("detail", detail)
+      .text("code", row.code);
+  if (!reference.empty()) json.text("reference", reference);
+  json.end_object();
+  Reply reply{.status = row.status,
+              .content_type = "application/problem+json",
+              .headers = {},
+              .body = std::move(json).take()};
+  if (row.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"payg-proxy\"");
+  if (row.status == 503) reply.headers.emplace_back("Retry-After", "2");
+  return reply;
+}
+
 Reply in_words_of_the_port(const LedgerError& error) {
   switch (error.code) {
-    case LedgerError::Code::unavailable:
-      return problem(Problem::ledger_unavailable,
-                     "Ask again soon; with the same Idempotency-Key nothing happens twice.");
+    case LedgerError::Code::unavailable: return problem(Problem::ledger_unavailable, "Ask again soon.");
     case LedgerError::Code::not_found: return problem(Problem::not_found, "There is nothing by that name.");
     case LedgerError::Code::already_exists: return problem(Problem::user_exists, "That name is taken.");
     case LedgerError::Code::conflict:
@@ -75,27 +93,27 @@ Reply in_words_of_the_port(const LedgerError& error) {
 }  // namespace
 
 Reply problem(Problem what, std::string_view detail) {
-  const Row& row = row_of(what);
-  JsonWriter json;
-  json.begin_object()
-      .text("type", "urn:payg-proxy:problem:" + std::string(row.code))
-      .text("title", row.title)
-      .number("status", row.status)
-      .text("detail", detail)
-      .text("code", row.code)
-      .end_object();
-  Reply reply{.status = row.status,
-              .content_type = "application/problem+json",
-              .headers = {},
-              .body = std::move(json).take()};
-  if (row.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"payg-proxy\"");
-  if (row.status == 503) reply.headers.emplace_back("Retry-After", "2");
-  return reply;
+  return document(what, detail, "");
 }
 
 Reply problem(const LedgerError& error) {
   Reply reply = in_words_of_the_port(error);
   if (is_for_the_log(error.code)) reply.log_line = std::string(name_of(error.code)) + ": " + error.message;
+  return reply;
+}
+
+Reply problem(const LedgerError& error, const Attempt& attempt) {
+  Reply reply = problem(error);
+  if (error.code != LedgerError::Code::unavailable) return reply;
+  const std::string_view advice =
+      attempt.idempotency_key.empty()
+          ? "It may have been done. Look for this reference before you ask again, and send an "
+            "Idempotency-Key with what "
+            "must not happen twice."
+          : "Ask again soon; with the same Idempotency-Key nothing happens twice.";
+  const std::string log_line = std::move(reply.log_line);
+  reply = document(Problem::ledger_unavailable, advice, attempt.reference);
+  reply.log_line = log_line;
   return reply;
 }
 

@@ -38,9 +38,17 @@ enum class Problem {
 /// A problem document (RFC 9457). `detail` is one sentence for a person; never a secret.
 Reply problem(Problem what, std::string_view detail);
 
+/// A write that a client may want to send again when it does not learn what came of it.
+struct Attempt {
+  std::string_view idempotency_key;  ///< empty: the client sent none
+  std::string_view reference;        ///< what it is known by in the books, if it was done
+};
+
 /// What a ledger's refusal is to a client. `not_found` and `already_exists` are said in the words of users
 /// and orders by those who know what was asked for; here they are the general ones. What the operator should
 /// hear of goes into the reply's log_line.
 Reply problem(const LedgerError& error);
+/// The same for a write; while its outcome is unknown, with the `reference` to look for.
+Reply problem(const LedgerError& error, const Attempt& attempt);
 
 }  // namespace payg::billing

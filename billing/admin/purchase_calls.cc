@@ -41,13 +41,16 @@ std::string digest_of(std::string_view method, Credits price) {
   return sha256_hex("purchase\n" + std::string(method) + '\n' + std::to_string(price.units()));
 }
 
-Reply refusal_of(const PaymentError& error) {
+Reply refusal_of(const PaymentError& error, const Attempt& attempt) {
   if (error.code == PaymentError::Code::ledger)
-    return problem(LedgerError{.code = error.ledger, .message = error.message});
-  Reply reply = error.code == PaymentError::Code::refused
-                    ? problem(Problem::payment_refused, "Nothing was credited.")
-                    : problem(Problem::payment_unavailable,
-                              "Nothing was credited; the same Idempotency-Key goes on with the same order.");
+    return problem(LedgerError{.code = error.ledger, .message = error.message}, attempt);
+  Reply reply =
+      error.code == PaymentError::Code::refused
+          ? problem(Problem::payment_refused, "Nothing was credited.")
+          : problem(Problem::payment_unavailable,
+                    attempt.idempotency_key.empty()
+                        ? "Nothing was credited."
+                        : "Nothing was credited; the same Idempotency-Key goes on with the same order.");
   reply.log_line = error.message;
   return reply;
 }
@@ -99,7 +102,11 @@ Reply purchase_package(const Call& call) {
       .created_at = now,
       .paid_at = {}};
   const auto placed = (*provider)->begin(call.ledger, order, now);
-  if (!placed.ok()) return refusal_of(placed.error());
+  if (!placed.ok()) {
+    // With a key it may have been an order of an earlier request, which has another reference.
+    const std::string_view reference = key->empty() ? order.reference : std::string_view();
+    return refusal_of(placed.error(), {.idempotency_key = *key, .reference = reference});
+  }
   call.metering.user_changed(call.caller.user);
 
   Reply reply = describe(placed->order);

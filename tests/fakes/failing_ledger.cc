@@ -16,6 +16,13 @@ void LedgerFaults::set_next(int calls, LedgerFault fault) {
   next_calls_ = calls;
 }
 
+void LedgerFaults::set_after(int calls, LedgerFault fault) {
+  const std::scoped_lock lock(mutex_);
+  lasting_ = fault;
+  next_ = LedgerFault::none;
+  next_calls_ = calls;
+}
+
 std::int64_t LedgerFaults::calls() const {
   const std::scoped_lock lock(mutex_);
   return calls_;

@@ -22,6 +22,8 @@ class LedgerFaults {
   void set(LedgerFault fault);
   /// The next `calls` calls, before what set() said counts again.
   void set_next(int calls, LedgerFault fault);
+  /// All calls but the next `calls`, until told otherwise.
+  void set_after(int calls, LedgerFault fault);
   /// Calls made so far, on all ledgers that share this.
   std::int64_t calls() const;
 

@@ -45,7 +45,8 @@ void AdminPort::SetUp() {
   auto factory = billing::open_ledger(ledger_url());
   ASSERT_TRUE(factory.ok()) << factory.error();
   ledger = (*factory)();
-  ledger_thread = std::make_unique<billing::LedgerThread>("ledger-admin", *factory, queue_limit());
+  ledger_thread =
+      std::make_unique<billing::LedgerThread>("ledger-admin", factory_of(*factory), queue_limit());
   server = std::make_unique<billing::AdminServer>(billing::AdminDependencies{
       .metering = metering, .host = host, .ledger = *ledger_thread, .config = config});
   const auto migrated = ledger->migrate();

@@ -39,6 +39,8 @@ class AdminPort : public ::testing::Test {
   virtual void configure(config::BillingConfig&) {}
   virtual std::size_t queue_limit() const { return 100; }
   virtual std::string ledger_url() const;
+  /// What the server's ledger is made by.
+  virtual billing::LedgerFactory factory_of(billing::LedgerFactory factory) { return factory; }
 
   /// Creates a user whose token is "NAME-token".
   billing::User add_user(const std::string& name);

@@ -172,7 +172,7 @@ TEST_F(KeepAlive, AnOriginThatClosesItsIdleConnectionIsNotNoticedByTheClient) {
     connection.read_request();
     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     if (connection.number() == 1) {
-      connection.stream().close();
+      connection.close();
       closed.set();
     } else {
       connection.stream().read_to_end();

@@ -36,7 +36,7 @@ TEST_F(Resets, OfATargetComeBehindItsLastWords) {
   const Origin origin([](OriginConnection& connection) {
     connection.stream().read_exactly(1);
     connection.send("last words");
-    connection.stream().close();  // with bytes unread: a reset
+    connection.close();  // with bytes unread: a reset
   });
   RawClient client = tunnel_to(origin);
   client.send(std::string(100'000, 'x'));
@@ -56,7 +56,7 @@ TEST_F(Resets, OfAnIdleTunnelsClientReachItsTarget) {
 TEST_F(Resets, OfAnIdleTunnelsTargetReachItsClient) {
   const Origin origin([](OriginConnection& connection) {
     connection.stream().read_exactly(1);
-    connection.stream().reset();
+    connection.reset();
   });
   RawClient client = tunnel_to(origin);
   client.send("x");

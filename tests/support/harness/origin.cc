@@ -40,6 +40,16 @@ void OriginConnection::send_pattern(std::uint64_t length) {
   }
 }
 
+void OriginConnection::close() {
+  const std::lock_guard lock(origin_.mutex_);  // the origin may be ending all connections at this moment
+  stream_.close();
+}
+
+void OriginConnection::reset() {
+  const std::lock_guard lock(origin_.mutex_);
+  stream_.reset();
+}
+
 Origin::Origin(Script script, std::string_view address)
     : script_(std::move(script)), listener_(listen_on(parse_address(address))) {
   address_ = local_address(listener_.get()).value();
@@ -81,8 +91,7 @@ void Origin::serve(OriginConnection& connection) {
   } catch (const HarnessError&) {
     // The other side left in the middle: what reached the test is what counts.
   }
-  const std::lock_guard lock(mutex_);  // against interrupt() from the destructor
-  connection.stream().close();
+  connection.close();
 }
 
 void Origin::record(const RecordedRequest& request) {

@@ -44,6 +44,10 @@ class OriginConnection {
   /// `length` bytes of Pattern.
   void send_pattern(std::uint64_t length);
   int number() const { return number_; }
+  /// The script's way to end the connection before it returns: orderly (or, with bytes unread, by a reset),
+  /// or by a reset.
+  void close();
+  void reset();
 
  private:
   Origin& origin_;

@@ -7,11 +7,13 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <thread>
 #include <unordered_map>
 
 #include "billing/admin/access.h"
+#include "billing/admin/connection_limits.h"
 #include "billing/admin/exchange.h"
 #include "billing/admin/problem.h"
 #include "billing/admin/routes.h"
@@ -135,6 +137,7 @@ class AdminServer::Impl {
   // From here on: the loop's thread, or any while it does not run.
   EvhttpHandle http_;
   evconnlistener* listener_ = nullptr;  // evhttp's
+  std::optional<ConnectionLimits> limits_;
   Event resume_;
   std::unordered_map<RequestId, Pending> pending_;
   RequestCounts counts_;
@@ -151,6 +154,7 @@ std::optional<SocketAddress> AdminServer::Impl::bind(const SocketAddress& wanted
   listener_ = evhttp_bound_socket_get_listener(bound);
   evconnlistener_set_error_cb(listener_, on_accept_error);
   resume_.assign(loop_.base(), -1, 0, on_resume, this);
+  limits_.emplace(loop_, host_.clock(), http_.get(), listener_);
   return local_address(evhttp_bound_socket_get_fd(bound));
 }
 
@@ -195,7 +199,9 @@ void AdminServer::Impl::stop() {
   if (thread_.joinable()) thread_.join();
   drop_pending();
   resume_.reset();
+  if (limits_) limits_->stop();
   http_.reset();
+  limits_.reset();
 }
 
 // A request whose connection is still there is freed with it, by evhttp.
@@ -206,6 +212,7 @@ void AdminServer::Impl::drop_pending() {
 }
 
 void AdminServer::Impl::answer(evhttp_request* request) {
+  limits_->on_request(request);
   auto asked = read_request(request);
   if (!asked)
     return send(request, no_route, problem(Problem::malformed_request, "The target cannot be read."));
@@ -261,6 +268,7 @@ void AdminServer::Impl::send(evhttp_request* request, std::string_view route, co
   if (!reply.log_line.empty())
     host_.log(plugin::LogLevel::warning, "admin", std::string(route) + ": " + reply.log_line);
   ++counts_[AnsweredBy{.route = route, .status = reply.status}];
+  limits_->on_answered(request);
   send_reply(request, reply);
 }
 
@@ -271,7 +279,7 @@ void AdminServer::Impl::pause_accepting(evconnlistener* listener) {
 }
 
 void AdminServer::Impl::resume_accepting() {
-  evconnlistener_enable(listener_);
+  if (!limits_->is_full()) evconnlistener_enable(listener_);
 }
 
 AdminServer::AdminServer(AdminDependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}

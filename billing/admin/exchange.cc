@@ -13,7 +13,7 @@ namespace {
 constexpr ev_ssize_t max_head_bytes = 16'384;
 // libevent 2.1 answers a body above its own limit with a page of HTML that cannot be replaced. So its limit
 // stands well above ours: a body that is merely too large is read, dropped, and refused as a problem
-// document.
+// document. ConnectionLimits sees to it that this is done for one client at a time.
 constexpr ev_ssize_t max_evhttp_body_bytes = 16'777'216;
 // Between two reads or writes, and for an idle connection.
 constexpr timeval idle_limit{.tv_sec = 30, .tv_usec = 0};

@@ -14,7 +14,10 @@ namespace payg::test {
 /// A clock that stands still until it is set. Thread-safe.
 class StandingClock final : public Clock {
  public:
-  MonotonicTime now() const noexcept override { return {}; }
+  MonotonicTime now() const noexcept override {
+    const std::lock_guard lock(mutex_);
+    return now_;
+  }
   WallTime wall_now() const noexcept override {
     const std::lock_guard lock(mutex_);
     return wall_;
@@ -23,9 +26,15 @@ class StandingClock final : public Clock {
     const std::lock_guard lock(mutex_);
     wall_ = wall;
   }
+  /// By the monotonic clock alone.
+  void pass(std::chrono::seconds time) {
+    const std::lock_guard lock(mutex_);
+    now_ += time;
+  }
 
  private:
   mutable std::mutex mutex_;
+  MonotonicTime now_{};
   WallTime wall_ = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + std::chrono::hours(13);
 };
 

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <event2/http.h>
+
+#include <chrono>
+#include <cstddef>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/event.h"
+
+struct bufferevent;
+struct evbuffer;
+struct evbuffer_cb_entry;
+struct evbuffer_cb_info;
+struct evconnlistener;
+
+namespace payg::billing {
+
+/// Bounds what clients of an evhttp can make it hold before anybody knows who they are, which evhttp 2.1 does
+/// not do by itself: how many connections there are, how long one takes for a request, and what they send
+/// together. Loop thread only.
+class ConnectionLimits {
+ public:
+  /// While so many are open, further ones wait in the kernel.
+  static constexpr std::size_t max_connections = 256;
+  /// From the first byte of a request to its last.
+  static constexpr std::chrono::seconds max_request_time{30};
+  /// More than any request that is not refused for its size: head, body, and how a body may be cut in chunks.
+  /// One connection at a time may send more, so that whoever sent a body that is merely too large is told so;
+  /// a second one is closed.
+  static constexpr std::size_t most_request_bytes = 16'384 + 2 * 65'536;
+
+  /// Looks after all connections of `http`, whose listener this is. Everything referred to outlives the
+  /// limits, but for the two, before whose end stop() is called.
+  ConnectionLimits(EventLoop& loop, const Clock& clock, evhttp* http, evconnlistener* listener);
+  ConnectionLimits(const ConnectionLimits&) = delete;
+  ConnectionLimits& operator=(const ConnectionLimits&) = delete;
+
+  /// A request is complete; from here on it may take its time until on_answered().
+  void on_request(evhttp_request* request);
+  void on_answered(evhttp_request* request);
+  bool is_full() const noexcept { return connections_.size() + fresh_.size() >= max_connections; }
+  /// Accepts no more. The limits outlive the connections.
+  void stop() noexcept { listener_ = nullptr; }
+
+ private:
+  struct Connection {
+    enum class State { idle, sending, answering };
+    ConnectionLimits* owner;
+    evhttp_connection* handle;
+    evbuffer_cb_entry* watch = nullptr;
+    State state = State::idle;
+    MonotonicTime began_at{};  ///< of the request that is being sent
+    std::size_t received = 0;  ///< of it, in bytes
+  };
+
+  static bufferevent* on_accepted(event_base* base, void* self) noexcept;
+  static void on_soon(evutil_socket_t, short, void* self) noexcept;
+  static void on_input(evbuffer*, const evbuffer_cb_info* info, void* connection) noexcept;
+  static void on_closed(evhttp_connection* handle, void* self) noexcept;
+  static void on_tick(evutil_socket_t, short, void* self) noexcept;
+
+  bufferevent* accept(event_base* base);
+  void adopt(bufferevent* accepted);
+  void adopt_fresh_ones();
+  void count(Connection& connection, std::size_t bytes);
+  void forget(evhttp_connection* handle);
+  void close_refused_ones();
+  void close_late_ones();
+  Connection* find(evhttp_request* request);
+
+  const Clock& clock_;
+  evconnlistener* listener_;
+  Event soon_;  // in this round of the loop, when what called us has returned
+  Event tick_;
+  /// Of which evhttp has not said yet what connections they are. Held, in case that it gives one up.
+  std::vector<bufferevent*> fresh_;
+  std::unordered_map<evhttp_connection*, Connection> connections_;
+  evhttp_connection* large_ = nullptr;  // the one that may send more than most_request_bytes
+  std::vector<evhttp_connection*> refused_;
+};
+
+}  // namespace payg::billing

@@ -83,6 +83,7 @@ struct BillingPlugin::Node {
         keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
                {.on_ready = [this] { reception.open(); },
                 .on_user_changed = [&plugin](const User& user) { plugin.on_user_read(user); },
+                .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); }}),
         admin({plugin, plugin.host_, admin_ledger, configuration}) {}
 

@@ -31,7 +31,9 @@ class BillingThread {
   ~BillingThread();
 
   /// Never blocks and never refuses: a start that was lost would be a session for nothing. What is posted is
-  /// bounded by who posts: one start for each stay in the table, one answer for each batch.
+  /// bounded by who posts: one start for each stay in the table, one answer for each batch, one task for each
+  /// change of a user that the keeper reads or an operator makes (both wait for the ledger before the next
+  /// one), and one for each live session that is said to be over, which is looked up before it is posted.
   void post(Task task);
 
   /// Cuts every session and waits until the ledger knows all that was used, or until `limit` has passed.

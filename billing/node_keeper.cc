@@ -15,8 +15,8 @@ constexpr auto poll_interval = 1s;
 // Covers clocks of other nodes that are behind ours, and transactions that were stamped before they
 // committed. What is read twice is harmless.
 constexpr auto overlap = 10s;
-// Longer than a read of standings takes: what it brings is older than the last mark by that much.
-constexpr auto mark_interval = 30s;
+// Longer than a read of standings takes.
+constexpr auto confirmed_for = 30s;
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
@@ -30,7 +30,6 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       health_(health),
       host_(host),
       listener_(std::move(listener)),
-      marked_at_(host.clock().now()),
       sessions_read_at_(host.clock().wall_now()),
       usage_posted_at_(host.clock().now()) {}
 
@@ -115,7 +114,7 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   if (!provided) return provided;
   const auto changes = ledger.users_changed_since(std::nullopt);
   if (!changes) return changes.error();
-  mark_before_ = last_mark_ = changes->upto;
+  mark_ = changes->upto;
   return Done{};
 }
 
@@ -141,16 +140,23 @@ void NodeKeeper::keep(Ledger& ledger) {
 }
 
 bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
-  const MonotonicTime now = host_.clock().now();
-  const auto changed = ledger.users_changed_since(mark_before_);
+  const auto changed = ledger.users_changed_since(mark_);
   health_.note_read("looking for changed users", changed);
   if (!changed) return false;
-  for (const User& user : changed->users) listener_.on_user_changed(user);
-  if (now - marked_at_ >= mark_interval) {
-    mark_before_ = std::exchange(last_mark_, changed->upto);
-    marked_at_ = now;
+  mark_ = changed->upto;
+  const MonotonicTime until = host_.clock().now() + confirmed_for;
+  for (const User& user : changed->users) {
+    recently_changed_.insert_or_assign(user.id, Recent{.user = user, .until = until});
+    listener_.on_user_changed(user);
   }
+  confirm_recent_changes();
   return true;
+}
+
+void NodeKeeper::confirm_recent_changes() {
+  const MonotonicTime now = host_.clock().now();
+  std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
+  for (const auto& [id, recent] : recently_changed_) listener_.on_user_confirmed(recent.user);
 }
 
 void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {

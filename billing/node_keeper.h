@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "billing/ledger/ledger.h"
@@ -26,8 +27,11 @@ class NodeKeeper {
   /// Called on the keeper's thread; must not block.
   struct Listener {
     std::function<void()> on_ready;
-    std::function<void(const User&)> on_user_changed;  ///< also when nothing of note has changed
-    std::function<void(SessionId)> on_session_ended;   ///< also for those that this node ended itself
+    std::function<void(const User&)> on_user_changed;  ///< once for each change
+    /// Said again for a while after each change: somebody else may have read the user just before it, and
+    /// remembered him just after.
+    std::function<void(const User&)> on_user_confirmed;
+    std::function<void(SessionId)> on_session_ended;  ///< also for those that this node ended itself
   };
 
   struct Settings {
@@ -66,6 +70,7 @@ class NodeKeeper {
   void keep(Ledger& ledger);
   /// False: the ledger gave no answer.
   bool look_for_changed_users(Ledger& ledger);
+  void confirm_recent_changes();
   void look_for_ended_sessions(Ledger& ledger);
   void post_usage(Ledger& ledger);
   void set_progress(Progress progress, std::string failure);
@@ -78,10 +83,12 @@ class NodeKeeper {
   const Listener listener_;
 
   // The keeper's thread alone.
-  // Changes are read again from the mark before the last one: what is read twice is harmless, and what
-  // another reader had read just before a change and remembered just after it is put right.
-  ChangeMark last_mark_, mark_before_;
-  MonotonicTime marked_at_;
+  ChangeMark mark_;
+  struct Recent {
+    User user;
+    MonotonicTime until;
+  };
+  std::unordered_map<UserId, Recent> recently_changed_;
   WallTime sessions_read_at_;
   MonotonicTime usage_posted_at_;
 

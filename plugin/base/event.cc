@@ -13,8 +13,8 @@ event_base* make_base() {
   // off.
   std::unique_ptr<event_config, decltype(&event_config_free)> config(event_config_new(), event_config_free);
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);
-  // After this many callbacks the kernel is asked again, so that sockets which activate themselves once more (see
-  // Socket::ready_again) take turns with the others instead of starving them.
+  // After this many callbacks the kernel is asked again, so that sockets which activate themselves once more
+  // (see Socket::ready_again) take turns with the others instead of starving them.
   constexpr int callbacks_per_round = 128;
   event_config_set_max_dispatch_interval(config.get(), nullptr, callbacks_per_round, 0);
   event_config_require_features(config.get(), EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE);

@@ -47,11 +47,9 @@ ChunkedDecoder::Step ChunkedDecoder::decode(std::string_view input) noexcept {
 std::string_view ChunkedDecoder::on_byte(char c) noexcept {
   switch (state_) {
     case State::size_first:
-    case State::size:
-      return on_size(c);
+    case State::size: return on_size(c);
     case State::space:
-    case State::extension:
-      return on_extension(c);
+    case State::extension: return on_extension(c);
     case State::size_lf:
       if (c != '\n') return "a chunk size line does not end in CR LF";
       state_ = remaining_ == 0 ? State::trailer_line : State::data;
@@ -68,12 +66,10 @@ std::string_view ChunkedDecoder::on_byte(char c) noexcept {
     case State::trailer_name:
     case State::trailer_value:
     case State::trailer_lf:
-    case State::last_lf:
-      return on_trailer(c);
+    case State::last_lf: return on_trailer(c);
     case State::data:
     case State::ended:
-    case State::failed:
-      break;
+    case State::failed: break;
   }
   return "a chunked body was read on behind its end";
 }
@@ -91,18 +87,11 @@ std::string_view ChunkedDecoder::on_size(char c) noexcept {
   }
   if (state_ == State::size_first) return "a chunk size is not hexadecimal";
   switch (c) {
-    case '\r':
-      state_ = State::size_lf;
-      return {};
-    case ';':
-      state_ = State::extension;
-      return {};
+    case '\r': state_ = State::size_lf; return {};
+    case ';': state_ = State::extension; return {};
     case ' ':
-    case '\t':
-      state_ = State::space;
-      return {};
-    default:
-      return "a chunk size is not hexadecimal";
+    case '\t': state_ = State::space; return {};
+    default: return "a chunk size is not hexadecimal";
   }
 }
 

@@ -30,12 +30,9 @@ struct Candidate {
 
 Candidate candidate(std::string_view name) noexcept {
   switch (name.size()) {
-    case 2:
-      return {"te", FieldName::te};
-    case 3:
-      return {"via", FieldName::via};
-    case 4:
-      return {"host", FieldName::host};
+    case 2: return {"te", FieldName::te};
+    case 3: return {"via", FieldName::via};
+    case 4: return {"host", FieldName::host};
     case 6:
       return ascii_lower(name[0]) == 'a' ? Candidate{"accept", FieldName::accept}
                                          : Candidate{"expect", FieldName::expect};
@@ -45,22 +42,14 @@ Candidate candidate(std::string_view name) noexcept {
     case 10:
       return ascii_lower(name[0]) == 'c' ? Candidate{"connection", FieldName::connection}
                                          : Candidate{"keep-alive", FieldName::keep_alive};
-    case 12:
-      return {"max-forwards", FieldName::max_forwards};
-    case 14:
-      return {"content-length", FieldName::content_length};
-    case 16:
-      return {"proxy-connection", FieldName::proxy_connection};
-    case 17:
-      return {"transfer-encoding", FieldName::transfer_encoding};
-    case 18:
-      return {"proxy-authenticate", FieldName::proxy_authenticate};
-    case 19:
-      return {"proxy-authorization", FieldName::proxy_authorization};
-    case 25:
-      return {"proxy-authentication-info", FieldName::proxy_authentication_info};
-    default:
-      return {{}, FieldName::other};
+    case 12: return {"max-forwards", FieldName::max_forwards};
+    case 14: return {"content-length", FieldName::content_length};
+    case 16: return {"proxy-connection", FieldName::proxy_connection};
+    case 17: return {"transfer-encoding", FieldName::transfer_encoding};
+    case 18: return {"proxy-authenticate", FieldName::proxy_authenticate};
+    case 19: return {"proxy-authorization", FieldName::proxy_authorization};
+    case 25: return {"proxy-authentication-info", FieldName::proxy_authentication_info};
+    default: return {{}, FieldName::other};
   }
 }
 

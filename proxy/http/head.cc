@@ -39,18 +39,12 @@ VersionKind read_version(std::string_view text) {
 
 Method classify_method(std::string_view text) {
   switch (text.size()) {
-    case 3:
-      return text == "GET" ? Method::get : text == "PUT" ? Method::put : Method::other;
-    case 4:
-      return text == "HEAD" ? Method::head : text == "POST" ? Method::post : Method::other;
-    case 5:
-      return text == "TRACE" ? Method::trace : Method::other;
-    case 6:
-      return text == "DELETE" ? Method::delete_resource : Method::other;
-    case 7:
-      return text == "CONNECT" ? Method::connect : text == "OPTIONS" ? Method::options : Method::other;
-    default:
-      return Method::other;
+    case 3: return text == "GET" ? Method::get : text == "PUT" ? Method::put : Method::other;
+    case 4: return text == "HEAD" ? Method::head : text == "POST" ? Method::post : Method::other;
+    case 5: return text == "TRACE" ? Method::trace : Method::other;
+    case 6: return text == "DELETE" ? Method::delete_resource : Method::other;
+    case 7: return text == "CONNECT" ? Method::connect : text == "OPTIONS" ? Method::options : Method::other;
+    default: return Method::other;
   }
 }
 
@@ -73,16 +67,11 @@ ParseOutcome read_request_line(std::string_view line, RequestHead& out) {
   if (!visible) return bad("the request target holds characters that must be percent-encoded");
 
   switch (read_version(version)) {
-    case VersionKind::malformed:
-      return bad("the request line does not end in HTTP/1.1");
+    case VersionKind::malformed: return bad("the request line does not end in HTTP/1.1");
     case VersionKind::other_major:
       return refuse(Status::http_version_not_supported, "only HTTP/1 is spoken here");
-    case VersionKind::http_1_0:
-      out.version = Version::http_1_0;
-      break;
-    case VersionKind::http_1_1:
-      out.version = Version::http_1_1;
-      break;
+    case VersionKind::http_1_0: out.version = Version::http_1_0; break;
+    case VersionKind::http_1_1: out.version = Version::http_1_1; break;
   }
   out.method = classify_method(out.method_text);
   return {.state = ParseState::complete};
@@ -91,14 +80,9 @@ ParseOutcome read_request_line(std::string_view line, RequestHead& out) {
 ParseOutcome read_status_line(std::string_view line, ResponseHead& out) {
   switch (read_version(line.substr(0, 8))) {
     case VersionKind::malformed:
-    case VersionKind::other_major:
-      return bad("the status line does not begin with HTTP/1.1");
-    case VersionKind::http_1_0:
-      out.version = Version::http_1_0;
-      break;
-    case VersionKind::http_1_1:
-      out.version = Version::http_1_1;
-      break;
+    case VersionKind::other_major: return bad("the status line does not begin with HTTP/1.1");
+    case VersionKind::http_1_0: out.version = Version::http_1_0; break;
+    case VersionKind::http_1_1: out.version = Version::http_1_1; break;
   }
   const bool three_digits = line.size() >= 12 && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
                             is_digit(line[11]) && (line.size() == 12 || line[12] == ' ');
@@ -143,18 +127,15 @@ ParseOutcome read_fields(std::string_view block, SpaceBeforeColon space, Fields&
 ParseOutcome outcome_of(HeadScanner::Progress progress) {
   using Progress = HeadScanner::Progress;
   switch (progress) {
-    case Progress::bare_lf:
-      return bad("a line does not end in CR LF");
-    case Progress::too_long_line:
-      return refuse(Status::uri_too_long, "the request line is too long");
+    case Progress::bare_lf: return bad("a line does not end in CR LF");
+    case Progress::too_long_line: return refuse(Status::uri_too_long, "the request line is too long");
     case Progress::too_large:
       return refuse(Status::request_header_fields_too_large, "the head is larger than 64 KiB");
     case Progress::too_many_lines:
       return refuse(Status::request_header_fields_too_large, "there are more than 128 fields");
     case Progress::incomplete:
     case Progress::start_line:
-    case Progress::complete:
-      break;
+    case Progress::complete: break;
   }
   return {};
 }
@@ -254,12 +235,10 @@ bool is_idempotent(Method method) noexcept {
     case Method::put:
     case Method::delete_resource:
     case Method::options:
-    case Method::trace:
-      return true;
+    case Method::trace: return true;
     case Method::post:
     case Method::connect:
-    case Method::other:
-      return false;
+    case Method::other: return false;
   }
   return false;
 }

@@ -35,15 +35,10 @@ void append_via(std::string& out, Version received, std::string_view pseudonym) 
 
 void append_framing(std::string& out, const BodyFraming& framing) {
   switch (framing.kind) {
-    case BodyFraming::Kind::length:
-      append_content_length(out, framing.length);
-      break;
-    case BodyFraming::Kind::chunked:
-      append_field(out, "Transfer-Encoding", "chunked");
-      break;
+    case BodyFraming::Kind::length: append_content_length(out, framing.length); break;
+    case BodyFraming::Kind::chunked: append_field(out, "Transfer-Encoding", "chunked"); break;
     case BodyFraming::Kind::none:
-    case BodyFraming::Kind::until_close:
-      break;
+    case BodyFraming::Kind::until_close: break;
   }
 }
 
@@ -77,15 +72,11 @@ void append_request_field(std::string& out, const RequestHead& head, const Field
     case FieldName::accept:
       if (!head.connection.lists(field.name)) append_field(out, field.name, field.value);
       break;
-    case FieldName::via:
-      append_field(out, field.name, field.value);
-      break;
+    case FieldName::via: append_field(out, field.name, field.value); break;
     case FieldName::expect:
       if (head.version == Version::http_1_1) append_field(out, field.name, field.value);
       break;
-    case FieldName::max_forwards:
-      append_max_forwards(out, head, field.value);
-      break;
+    case FieldName::max_forwards: append_max_forwards(out, head, field.value); break;
     case FieldName::upgrade:
       if (upgrade == UpgradeHandling::pass_on) append_field(out, field.name, field.value);
       break;
@@ -99,8 +90,7 @@ void append_request_field(std::string& out, const RequestHead& head, const Field
     case FieldName::proxy_connection:
     case FieldName::te:
     case FieldName::trailer:
-    case FieldName::transfer_encoding:
-      break;
+    case FieldName::transfer_encoding: break;
   }
 }
 
@@ -114,9 +104,7 @@ void append_response_field(std::string& out, const ResponseHead& head, const Fie
     case FieldName::max_forwards:
       if (!head.connection.lists(field.name)) append_field(out, field.name, field.value);
       break;
-    case FieldName::via:
-      append_field(out, field.name, field.value);
-      break;
+    case FieldName::via: append_field(out, field.name, field.value); break;
     case FieldName::upgrade:
       if (upgrade == UpgradeHandling::pass_on) append_field(out, field.name, field.value);
       break;
@@ -129,8 +117,7 @@ void append_response_field(std::string& out, const ResponseHead& head, const Fie
     case FieldName::proxy_connection:
     case FieldName::te:
     case FieldName::trailer:
-    case FieldName::transfer_encoding:
-      break;
+    case FieldName::transfer_encoding: break;
   }
 }
 

@@ -3,8 +3,8 @@
 #include "billing/admin/body.h"
 #include "billing/admin/calls.h"
 #include "billing/admin/csv.h"
-#include "billing/admin/json_text.h"
 #include "billing/admin/problem.h"
+#include "billing/admin/row_json.h"
 #include "billing/core/admission.h"
 
 namespace payg::billing {
@@ -112,11 +112,9 @@ Reply show_balance(const Call& call) {
   const Credits balance = standing->balance;
   const auto left = pricing->rate.time_for(std::max(balance, Credits()));
   JsonWriter json;
-  json.begin_object()
-      .text("user", call.caller.user.name)
-      .money("balance", balance)
-      .number("balance_units", balance.units())
-      .text("currency", pricing->currency)
+  json.begin_object().text("user", call.caller.user.name);
+  write_balance(json, balance);
+  json.text("currency", pricing->currency)
       .digits("rate_per_hour", rate_text(pricing->rate))
       .digits("hours_left", hours_text(left))
       .number("seconds_left", std::chrono::floor<std::chrono::seconds>(left).count())

@@ -2,8 +2,8 @@
 
 #include "billing/admin/body.h"
 #include "billing/admin/calls.h"
-#include "billing/admin/json_text.h"
 #include "billing/admin/problem.h"
+#include "billing/admin/row_json.h"
 #include "billing/core/user_name.h"
 #include "billing/payments/account_rules.h"
 #include "billing/payments/secrets.h"
@@ -11,16 +11,10 @@
 namespace payg::billing {
 namespace {
 
-void describe(JsonWriter& json, const User& user, Credits balance, std::int64_t live_sessions) {
-  json.begin_object()
-      .text("name", user.name)
-      .text("email", user.email)
-      .text("state", user.state == UserState::active ? "active" : "disabled")
-      .money("balance", balance)
-      .number("balance_units", balance.units())
-      .number("sessions", live_sessions)
-      .time("created_at", user.created_at)
-      .end_object();
+void describe(JsonWriter& json, const UserOverview& row) {
+  json.begin_object();
+  write_user(json, row);
+  json.end_object();
 }
 
 Reply describe(const Call& call, const User& user) {
@@ -29,7 +23,7 @@ Reply describe(const Call& call, const User& user) {
   const auto sessions = call.ledger.live_sessions(user.id);
   if (!sessions.ok()) return problem(sessions.error());
   JsonWriter json;
-  describe(json, user, *balance, std::ssize(*sessions));
+  describe(json, {.user = user, .balance = *balance, .live_sessions = std::ssize(*sessions)});
   return {.body = std::move(json).take()};
 }
 
@@ -49,9 +43,9 @@ Result<User, Reply> named_user(const Call& call) {
 }
 
 Result<UserState, Reply> state_of(const JsonObject& body) {
-  const auto state = optional_text(body, "state");
-  if (state.ok() && *state == "active") return UserState::active;
-  if (state.ok() && *state == "disabled") return UserState::disabled;
+  const auto name = optional_text(body, "state");
+  const auto state = name.ok() ? parse_user_state(*name) : std::nullopt;
+  if (state) return *state;
   return problem(Problem::invalid_value, "state is \"active\" or \"disabled\".");
 }
 
@@ -93,7 +87,7 @@ Reply list_users(const Call& call) {
   if (!users.ok()) return problem(users.error());
   JsonWriter json;
   json.begin_object().begin_array("users");
-  for (const UserOverview& row : *users) describe(json, row.user, row.balance, row.live_sessions);
+  for (const UserOverview& row : *users) describe(json, row);
   json.end_array().end_object();
   return {.body = std::move(json).take()};
 }
@@ -165,17 +159,9 @@ Reply adjust_credits(const Call& call) {
        "user " + user->name + " was given " + row->amount.to_exact_string() + " credits, " + row->reference);
 
   JsonWriter json;
-  json.begin_object()
-      .text("user", user->name)
-      .number("id", row->id)
-      .money("credits", row->amount)
-      .number("credits_units", row->amount.units())
-      .text("reason", row->note)
-      .text("reference", row->reference)
-      .money("balance", *balance)
-      .number("balance_units", balance->units())
-      .time("created_at", row->created_at)
-      .end_object();
+  json.begin_object();
+  write_adjustment(json, user->name, *row, *balance);
+  json.end_object();
   return {.status = 201, .body = std::move(json).take()};
 }
 
@@ -183,21 +169,9 @@ Reply show_audit(const Call& call) {
   const auto report = call.ledger.audit();
   if (!report.ok()) return problem(report.error());
   JsonWriter json;
-  json.begin_object()
-      .truth("clean", report->findings.empty())
-      .number("users", report->users)
-      .number("transactions", report->transactions)
-      .number("sessions", report->sessions)
-      .number("orders", report->orders)
-      .begin_array("findings");
-  for (const AuditFinding& finding : report->findings) {
-    json.begin_object()
-        .text("invariant", finding.invariant)
-        .text("subject", finding.subject)
-        .text("detail", finding.detail)
-        .end_object();
-  }
-  json.end_array().end_object();
+  json.begin_object();
+  write_audit(json, *report);
+  json.end_object();
   return {.body = std::move(json).take()};
 }
 

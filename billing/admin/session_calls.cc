@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "billing/admin/calls.h"
-#include "billing/admin/json_text.h"
 #include "billing/admin/problem.h"
+#include "billing/admin/row_json.h"
 
 namespace payg::billing {
 namespace {
@@ -12,17 +12,8 @@ Reply no_such_session() {
 }
 
 void describe(JsonWriter& json, const SessionRow& row, const std::optional<LiveSession>& live) {
-  json.begin_object()
-      .text("id", to_string(row.id))
-      .text("user", row.user_name)
-      .text("node", row.node)
-      .text("label", row.label)
-      .text("exit", row.exit)
-      .time("started_at", row.started_at)
-      .time("paid_until", row.paid_until)
-      .money("charged", row.charged)
-      .number("charged_units", row.charged.units())
-      .digits("minutes", minutes_text(row.granted));
+  json.begin_object();
+  write_session(json, row);
   // Another node's connections are not known here.
   if (live) {
     json.number("connections", live->connections)

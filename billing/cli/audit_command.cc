@@ -1,4 +1,4 @@
-#include "billing/admin/json_text.h"
+#include "billing/admin/row_json.h"
 #include "billing/cli/commands.h"
 #include "billing/cli/table.h"
 
@@ -7,20 +7,9 @@ namespace {
 
 void print_json(const Desk& desk, const AuditReport& report) {
   JsonWriter json;
-  json.begin_object()
-      .truth("clean", report.findings.empty())
-      .number("users", report.users)
-      .number("transactions", report.transactions)
-      .number("sessions", report.sessions)
-      .number("orders", report.orders)
-      .begin_array("findings");
-  for (const AuditFinding& finding : report.findings)
-    json.begin_object()
-        .text("invariant", finding.invariant)
-        .text("subject", finding.subject)
-        .text("detail", finding.detail)
-        .end_object();
-  json.end_array().end_object();
+  json.begin_object();
+  write_audit(json, report);
+  json.end_object();
   desk.out << std::move(json).take() << '\n';
 }
 

@@ -1,4 +1,4 @@
-#include "billing/admin/json_text.h"
+#include "billing/admin/row_json.h"
 #include "billing/cli/commands.h"
 #include "billing/cli/table.h"
 #include "billing/payments/account_rules.h"
@@ -27,15 +27,9 @@ ExitCode add_credit(const Desk& desk, const CreditRequest& wanted) {
     return ExitCode::done;
   }
   JsonWriter json;
-  json.begin_object()
-      .text("user", wanted.name)
-      .money("credits", row->amount)
-      .number("credits_units", row->amount.units())
-      .text("reason", row->note)
-      .text("reference", row->reference)
-      .money("balance", *balance)
-      .number("balance_units", balance->units())
-      .end_object();
+  json.begin_object();
+  write_adjustment(json, wanted.name, *row, *balance);
+  json.end_object();
   desk.out << std::move(json).take() << '\n';
   return ExitCode::done;
 }
@@ -50,11 +44,9 @@ ExitCode show_balance(const Desk& desk, const std::string& name) {
     return ExitCode::done;
   }
   JsonWriter json;
-  json.begin_object()
-      .text("user", name)
-      .money("balance", *balance)
-      .number("balance_units", balance->units())
-      .end_object();
+  json.begin_object().text("user", name);
+  write_balance(json, *balance);
+  json.end_object();
   desk.out << std::move(json).take() << '\n';
   return ExitCode::done;
 }

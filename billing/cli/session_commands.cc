@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "billing/admin/json_text.h"
+#include "billing/admin/row_json.h"
 #include "billing/cli/commands.h"
 #include "billing/cli/table.h"
 
@@ -10,19 +10,11 @@ namespace {
 void print_json(const Desk& desk, const std::vector<SessionRow>& rows) {
   JsonWriter json;
   json.begin_array();
-  for (const SessionRow& row : rows)
-    json.begin_object()
-        .text("id", to_string(row.id))
-        .text("user", row.user_name)
-        .text("node", row.node)
-        .text("label", row.label)
-        .text("exit", row.exit)
-        .time("started_at", row.started_at)
-        .time("paid_until", row.paid_until)
-        .money("charged", row.charged)
-        .number("charged_units", row.charged.units())
-        .digits("minutes", minutes_text(row.granted))
-        .end_object();
+  for (const SessionRow& row : rows) {
+    json.begin_object();
+    write_session(json, row);
+    json.end_object();
+  }
   json.end_array();
   desk.out << std::move(json).take() << '\n';
 }

@@ -1,4 +1,4 @@
-#include "billing/admin/json_text.h"
+#include "billing/admin/row_json.h"
 #include "billing/cli/commands.h"
 #include "billing/cli/table.h"
 #include "billing/core/user_name.h"
@@ -7,10 +7,6 @@
 
 namespace payg::billing::cli {
 namespace {
-
-std::string_view word_for(UserState state) {
-  return state == UserState::active ? "active" : "disabled";
-}
 
 void show_token(const Desk& desk, const std::string& name, const std::string& token) {
   if (desk.form == Form::json) {
@@ -51,23 +47,18 @@ ExitCode list_users(const Desk& desk) {
                  {"CREATED"},
                  {"E-MAIL"}});
     for (const UserOverview& row : *users)
-      table.add({row.user.name, std::string(word_for(row.user.state)), row.balance.to_string(),
+      table.add({row.user.name, std::string(name_of(row.user.state)), row.balance.to_string(),
                  std::to_string(row.live_sessions), time_text(row.user.created_at), row.user.email});
     table.print(desk.out);
     return ExitCode::done;
   }
   JsonWriter json;
   json.begin_array();
-  for (const UserOverview& row : *users)
-    json.begin_object()
-        .text("name", row.user.name)
-        .text("email", row.user.email)
-        .text("state", word_for(row.user.state))
-        .money("balance", row.balance)
-        .number("balance_units", row.balance.units())
-        .number("sessions", row.live_sessions)
-        .time("created_at", row.user.created_at)
-        .end_object();
+  for (const UserOverview& row : *users) {
+    json.begin_object();
+    write_user(json, row);
+    json.end_object();
+  }
   json.end_array();
   desk.out << std::move(json).take() << '\n';
   return ExitCode::done;
@@ -80,10 +71,10 @@ ExitCode set_user_state(const Desk& desk, const std::string& name, UserState sta
   if (!done.ok()) return refuse(desk, done.error(), "user " + name);
   if (desk.form == Form::json) {
     JsonWriter json;
-    json.begin_object().text("name", name).text("state", word_for(state)).end_object();
+    json.begin_object().text("name", name).text("state", name_of(state)).end_object();
     desk.out << std::move(json).take() << '\n';
   } else {
-    desk.out << "user " << name << " is " << word_for(state) << '\n';
+    desk.out << "user " << name << " is " << name_of(state) << '\n';
   }
   return ExitCode::done;
 }

@@ -46,6 +46,20 @@ std::string_view name_of(LedgerError::Code code) noexcept {
   return "unknown";
 }
 
+std::string_view name_of(UserState state) noexcept {
+  switch (state) {
+    case UserState::active: return "active";
+    case UserState::disabled: return "disabled";
+  }
+  return "unknown";
+}
+
+std::optional<UserState> parse_user_state(std::string_view name) noexcept {
+  for (const UserState state : {UserState::active, UserState::disabled})
+    if (name_of(state) == name) return state;
+  return std::nullopt;
+}
+
 std::string_view name_of(EndReason reason) noexcept {
   switch (reason) {
     case EndReason::idle: return "idle";

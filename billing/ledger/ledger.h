@@ -51,6 +51,9 @@ using LedgerResult = Result<T, LedgerError>;
 // ---- users
 
 enum class UserState { active, disabled };
+std::string_view name_of(UserState state) noexcept;
+/// nullopt: no such name.
+std::optional<UserState> parse_user_state(std::string_view name) noexcept;
 
 struct User {
   UserId id;

@@ -98,14 +98,6 @@ bool same_order(const Order& found, const Order& asked) {
          found.idempotency_key == asked.idempotency_key && found.request_digest == asked.request_digest;
 }
 
-std::string_view name_of(UserState state) noexcept {
-  return state == UserState::active ? "active" : "disabled";
-}
-
-std::optional<UserState> parse_user_state(std::string_view name) noexcept {
-  return find_by_name(std::array{UserState::active, UserState::disabled}, name);
-}
-
 std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept {
   using enum TransactionType;
   return find_by_name(std::array{purchase, bonus, usage, refund, adjustment}, name);

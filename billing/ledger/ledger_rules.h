@@ -22,9 +22,7 @@ std::optional<LedgerError> check_page(int limit);
 /// Whether `asked` is the order that `found` is already, so that placing it again changes nothing.
 bool same_order(const Order& found, const Order& asked);
 
-std::string_view name_of(UserState state) noexcept;
 /// nullopt: no such name, so the database holds something that cannot be.
-std::optional<UserState> parse_user_state(std::string_view name) noexcept;
 std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept;
 std::optional<OrderState> parse_order_state(std::string_view name) noexcept;
 

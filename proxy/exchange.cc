@@ -169,8 +169,7 @@ Exchange::Progress Exchange::finish() {
   // Bytes behind the response were never asked for.
   if (!origin_.received.empty()) origin_reusable_ = false;
   ++origin_.answered;
-  const bool keep = persistence_ == http::Persistence::keep_alive && request_state_ == RequestState::sent;
-  return keep ? Progress::answered_keep : Progress::answered_close;
+  return persistence_ == http::Persistence::keep_alive ? Progress::answered_keep : Progress::answered_close;
 }
 
 }  // namespace payg::proxy

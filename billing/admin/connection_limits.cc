@@ -50,7 +50,9 @@ void ConnectionLimits::on_tick(evutil_socket_t, short, void* self) noexcept {
 // ---- coming and going
 
 bufferevent* ConnectionLimits::accept(event_base* base) {
-  bufferevent* const accepted = bufferevent_socket_new(base, -1, 0);
+  // Without CLOSE_ON_FREE evhttp closes the descriptor while its events are still registered, and takes them
+  // out by a number that may be another thread's connection by then.
+  bufferevent* const accepted = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   if (!accepted) return nullptr;
   bufferevent_incref(accepted);
   fresh_.push_back(accepted);
@@ -70,7 +72,11 @@ void ConnectionLimits::adopt(bufferevent* accepted) {
   // evhttp's callbacks get their connection; it takes them away from what it gives up.
   void* argument = nullptr;
   bufferevent_getcb(accepted, nullptr, nullptr, nullptr, &argument);
-  if (!argument) return;
+  if (!argument) {
+    // The descriptor too: evhttp has closed it by itself.
+    bufferevent_setfd(accepted, -1);
+    return;
+  }
   auto* const handle = static_cast<evhttp_connection*>(argument);
   Connection& connection = connections_[handle] = {.owner = this, .handle = handle};
   connection.watch = evbuffer_add_cb(bufferevent_get_input(accepted), on_input, &connection);

@@ -4,6 +4,13 @@
 #include <iterator>
 
 namespace payg::billing {
+namespace {
+
+/// A user who is locked for a moment is found free by then; who is not stands in line while there is time
+/// left to cut his session, if it comes to that.
+constexpr unsigned tries_before_the_line = 3;
+
+}  // namespace
 
 Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random)
     : table_(table), settings_(settings), random_(std::move(random)) {
@@ -140,7 +147,7 @@ std::vector<ChargeRequest> Biller::take_charges(const Moment& moment) {
     Session* session = table_.find(due_.front().session);
     if (!session || !session->meter || session->meter->owed() == 0) continue;
     charges_under_way_.push_back(due_.front());
-    charges.push_back(request_for(*session, moment));
+    charges.push_back(request_for(*session, due_.front(), moment));
   }
   if (!charges.empty()) ++counters_.charge_batches;
   return charges;
@@ -161,7 +168,7 @@ std::vector<EndRequest> Biller::take_ends(const Moment& moment) {
   return ends_under_way_;
 }
 
-ChargeRequest Biller::request_for(Session& session, const Moment& moment) const {
+ChargeRequest Biller::request_for(Session& session, const Due& due, const Moment& moment) const {
   const Meter& meter = *session.meter;
   ChargeRequest request{.user = session.user,
                         .session = session.id,
@@ -172,6 +179,7 @@ ChargeRequest Biller::request_for(Session& session, const Moment& moment) const 
                         .from = moment.wall_at(meter.next_begin()),
                         .label = {},
                         .exit = {}};
+  if (due.tries >= tries_before_the_line) request.turn = Turn::in_line;
   if (request.number == 1) {
     request.label = session.label;
     request.exit = table_.exit_of(session);
@@ -232,10 +240,12 @@ void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const 
     return;
   }
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    if ((*answer)[i] == EndOutcome::later)
-      postponed_ends_.push_back({asked[i], moment.now + settings_.retry_after});
-    else
+    if ((*answer)[i] == EndOutcome::ended) {
       table_.end_is_known(asked[i].user);
+      continue;
+    }
+    postponed_ends_.push_back({asked[i], moment.now + settings_.retry_after});
+    postponed_ends_.back().end.turn = Turn::in_line;
   }
 }
 

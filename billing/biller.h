@@ -132,7 +132,7 @@ class Biller {
   void stop_relaying(Session& session);
   void conclude(Session& session, const Moment& moment);
   void begin_metering(Session& session, MonotonicTime at);
-  ChargeRequest request_for(Session& session, const Moment& moment) const;
+  ChargeRequest request_for(Session& session, const Due& due, const Moment& moment) const;
   void apply(Session& session, const ChargeResult& result, const Moment& moment);
   void postpone(const Due& due, const Moment& moment);
   void bring_back_postponed(const Moment& moment);

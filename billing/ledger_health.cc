@@ -20,11 +20,11 @@ std::chrono::nanoseconds LedgerHealth::wait_of(const Side& side) const noexcept 
 }
 
 bool LedgerHealth::is_away(const Side& side) const noexcept {
-  return side.state.load(std::memory_order_relaxed) == LedgerState::away || wait_of(side) > patience;
+  return side.known.load(std::memory_order_relaxed) != Known::up || wait_of(side) > patience;
 }
 
 void LedgerHealth::note_success(Side& side) {
-  if (side.state.exchange(LedgerState::up) == LedgerState::away)
+  if (side.known.exchange(Known::up) != Known::up)
     host_.log(plugin::LogLevel::info, "billing", side.back_again);
 }
 
@@ -32,7 +32,7 @@ void LedgerHealth::note_error(Side& side, std::string_view what, const LedgerErr
   const bool is_gone = verdict == Verdict::always || error.code == LedgerError::Code::unavailable;
   if (is_gone) {
     // Said once: it is asked again five times a second.
-    if (side.state.exchange(LedgerState::away) == LedgerState::up)
+    if (side.known.exchange(Known::away) != Known::away)
       log(plugin::LogLevel::error, std::string(side.gone) + ": " + std::string(what), error);
   } else if (error.code == LedgerError::Code::broken || error.code == LedgerError::Code::invalid) {
     log(plugin::LogLevel::error, what, error);

@@ -56,10 +56,13 @@ class LedgerHealth {
  private:
   enum class Verdict { when_unavailable, always };
 
+  enum class Known { nothing, up, away };
+
   struct Side {
     std::string_view back_again;
     std::string_view gone;
-    std::atomic<LedgerState> state;
+    /// What the log has said of it.
+    std::atomic<Known> known;
     /// Since when the call under way has been waiting for its answer; none: no call is under way.
     std::atomic<MonotonicTime> asked_at{none};
   };
@@ -81,9 +84,9 @@ class LedgerHealth {
   void log(plugin::LogLevel level, std::string_view what, const LedgerError& error);
 
   plugin::Host& host_;
-  // Away until the first answer, whereas nothing is known against charging before the first charge.
-  Side reads_{"the ledger answers", "the ledger is away", LedgerState::away};
-  Side charges_{"the ledger takes charges again", "the ledger takes no charges", LedgerState::up};
+  // Nothing is known against charging before the first charge.
+  Side reads_{"the ledger answers", "the ledger is away", Known::nothing};
+  Side charges_{"the ledger takes charges again", "the ledger takes no charges", Known::up};
 };
 
 }  // namespace payg::billing

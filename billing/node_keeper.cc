@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "billing/payments/secrets.h"
@@ -20,6 +22,8 @@ constexpr auto confirmed_for = 30s;
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
+// Sessions that are ended in one transaction.
+constexpr std::size_t end_portion = 1000;
 
 }  // namespace
 
@@ -103,18 +107,48 @@ bool NodeKeeper::prepare(Ledger& ledger) {
 LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   const auto migrated = ledger.migrate();
   if (!migrated) return migrated.error();
-  const auto settled = ledger.start_node(settings_.node, host_.clock().wall_now());
-  if (!settled) return settled.error();
-  if (settled->sessions > 0) {
-    host_.log(plugin::LogLevel::warning, "billing",
-              "settled " + std::to_string(settled->sessions) + " sessions that node " + settings_.node +
-                  " had left open: " + settled->posted.to_exact_string() + " credits");
-  }
+  auto left_open = ledger.start_node(settings_.node, host_.clock().wall_now());
+  if (!left_open) return left_open.error();
+  left_open_ = std::move(*left_open);
+  const auto ended = end_left_open(ledger);
+  if (!ended) return ended;
   const auto provided = provide_demo_user(ledger);
   if (!provided) return provided;
   const auto changes = ledger.users_changed_since(std::nullopt);
   if (!changes) return changes.error();
   mark_ = changes->upto;
+  return Done{};
+}
+
+/// In portions, so that nobody's charges wait for long. Whose user is locked is tried again a second later,
+/// and holds up nobody who wants to start.
+LedgerResult<Done> NodeKeeper::end_left_open(Ledger& ledger) {
+  if (left_open_.empty()) return Done{};
+  const WallTime now = host_.clock().wall_now();
+  std::vector<LeftOpen> locked;
+  std::int64_t posted = 0;
+  for (std::size_t begin = 0; begin < left_open_.size(); begin += end_portion) {
+    const auto portion =
+        std::span(left_open_).subspan(begin, std::min(end_portion, left_open_.size() - begin));
+    std::vector<EndRequest> ends;
+    for (const LeftOpen& one : portion)
+      ends.push_back({one.user, one.session, EndReason::node_lost, now, Turn::in_line});
+    const auto outcomes = ledger.end_sessions(ends);
+    if (!outcomes) return outcomes.error();
+    for (std::size_t i = 0; i < portion.size(); ++i) {
+      if ((*outcomes)[i] == EndOutcome::later)
+        locked.push_back(portion[i]);
+      else
+        posted += portion[i].unposted.units();
+    }
+  }
+  const std::size_t ended = left_open_.size() - locked.size();
+  left_open_ = std::move(locked);
+  if (ended == 0) return Done{};
+  host_.log(plugin::LogLevel::warning, "billing",
+            "ended " + std::to_string(ended) + " sessions that node " + settings_.node +
+                " had left open: " + Credits::from_units(posted).to_exact_string() +
+                " credits; left, since their users are locked: " + std::to_string(left_open_.size()));
   return Done{};
 }
 
@@ -136,6 +170,7 @@ LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
 void NodeKeeper::keep(Ledger& ledger) {
   if (!look_for_changed_users(ledger)) return;  // spares two more waits for the same silence
   look_for_ended_sessions(ledger);
+  health_.note_write("ending what was left open", end_left_open(ledger));
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
 }
 

@@ -66,6 +66,7 @@ class NodeKeeper {
   void run();
   bool prepare(Ledger& ledger);
   LedgerResult<Done> prepare_step_by_step(Ledger& ledger);
+  LedgerResult<Done> end_left_open(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
   void keep(Ledger& ledger);
   /// False: the ledger gave no answer.
@@ -83,6 +84,7 @@ class NodeKeeper {
   const Listener listener_;
 
   // The keeper's thread alone.
+  std::vector<LeftOpen> left_open_;  // of an earlier life of the node, and not ended yet
   ChangeMark mark_;
   struct Recent {
     User user;

@@ -93,6 +93,12 @@ struct UserOverview {
 
 std::string_view name_of(EndReason reason) noexcept;
 
+/// What becomes of a request whose user somebody else has locked.
+enum class Turn {
+  if_free,  ///< it is left out: nobody is held up
+  in_line,  ///< it stands in line for a moment: who never does may find the user locked again and again
+};
+
 /// One increment that one session wants to buy. Sending the same (session, number) again is always safe.
 struct ChargeRequest {
   UserId user;
@@ -105,6 +111,7 @@ struct ChargeRequest {
   // Kept with charge 1 and ignored later:
   std::string label;
   std::string exit;
+  Turn turn = Turn::if_free;
 };
 
 struct ChargeResult {
@@ -125,6 +132,7 @@ struct EndRequest {
   SessionId session;
   EndReason why = EndReason::idle;
   WallTime at{};
+  Turn turn = Turn::if_free;
 };
 
 enum class EndOutcome {
@@ -147,10 +155,11 @@ struct SessionRow {
   std::chrono::milliseconds granted{0};
 };
 
-/// What start_node found left over from an earlier life of the same node and settled.
-struct Settled {
-  std::int64_t sessions = 0;
-  Credits posted;
+/// A session that an earlier life of a node has left open.
+struct LeftOpen {
+  UserId user;
+  SessionId session;
+  Credits unposted;  ///< what it was charged and its user's history does not show yet
 };
 
 // ---- money in
@@ -231,6 +240,14 @@ struct AuditReport {
 /// applied twice. A lost connection is opened again by the next call.
 class Ledger {
  public:
+  /// How long a call waits for a database that says nothing, before it is `unavailable`: for a new connection
+  /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound of
+  /// a database that is slow but answers, nor while several hosts of a URL are away, which are tried in turn.
+  static constexpr std::chrono::seconds longest_silence{21};
+
+  static constexpr std::chrono::milliseconds in_line_wait{50};
+  static constexpr std::size_t max_in_line = 2;
+
   virtual ~Ledger() = default;
 
   /// Brings the schema up to date, under a lock so that many nodes may start at once. Returns the schema's
@@ -259,15 +276,14 @@ class Ledger {
   virtual LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) = 0;
 
   // -- metering
-  /// Announces a node, and ends every session that an earlier life of the same node left open
-  /// (EndReason::node_lost), posting its usage. Works in portions, each a transaction, so that nobody's
-  /// charges wait for long; sent again it does what is left.
-  virtual LedgerResult<Settled> start_node(std::string_view node, WallTime at) = 0;
+  /// Announces a node, before its first charge. Returns what is to be ended (EndReason::node_lost), by users.
+  virtual LedgerResult<std::vector<LeftOpen>> start_node(std::string_view node, WallTime at) = 0;
   /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever.
+  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever. Only
+  /// then it waits, at most in_line_wait for each of max_in_line users, for those who stand in line.
   /// REQUIRES: at most one request for each session; the sessions run on `node`.
   virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                          std::span<const ChargeRequest> requests) = 0;
@@ -275,7 +291,8 @@ class Ledger {
   /// a row, is no error and changes nothing. One outcome for each request, in order; waits as charge() does.
   virtual LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) = 0;
   /// Posts the usage of the node's live sessions that were last posted (or started) at or before
-  /// `older_than`. In portions, as start_node; leaves out who is locked, for the next time.
+  /// `older_than`. Works in portions, each a transaction, so that nobody's charges wait for long; leaves out
+  /// who is locked, for the next time.
   virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;

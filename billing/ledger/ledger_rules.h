@@ -63,7 +63,7 @@ LedgerError same_key_other_content();
 LedgerError not_covered();
 LedgerError unreadable(std::string_view what);
 
-/// Users (or sessions) that one transaction of post_usage or start_node handles at most, so that the charges
+/// Users (or sessions) that one transaction of post_usage handles at most, so that the charges
 /// of the others do not wait for long.
 inline constexpr int posting_portion = 1000;
 /// Findings of one kind that an audit lists at most: enough to see what happened.

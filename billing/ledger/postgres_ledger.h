@@ -9,12 +9,13 @@ namespace payg::billing {
 
 /// The books in PostgreSQL, for any number of nodes. What each call does stands in ledger.h.
 ///
-/// Every call is one transaction in one round trip (start_node and post_usage: one for each portion):
+/// Every call is one transaction in one round trip (post_usage: one for each portion):
 /// whatever it locks is never held while the server waits for us, so a node that is paused or cut off holds
 /// up nobody. READ COMMITTED, in which each statement sees what was committed before it began
 /// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
 /// users' rows of user_credits in the order of their ids, the next one reads and writes. Batches leave out
-/// the users whose rows somebody else has locked, and answer `later` for them. Keeps nothing in the database
+/// the users whose rows somebody else has locked, and answer `later` for them; who stands in line is waited
+/// for in a transaction of his own. Keeps nothing in the database
 /// session, so it works behind PgBouncer in transaction mode.
 class PostgresLedger final : public Ledger {
  public:
@@ -33,7 +34,7 @@ class PostgresLedger final : public Ledger {
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
   LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) override;
 
-  LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
+  LedgerResult<std::vector<LeftOpen>> start_node(std::string_view node, WallTime at) override;
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                  std::span<const ChargeRequest> requests) override;
   LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
@@ -56,8 +57,10 @@ class PostgresLedger final : public Ledger {
   LedgerResult<AuditReport> audit() override;
 
  private:
-  /// One transaction of start_node.
-  LedgerResult<Settled> settle(const std::vector<std::int64_t>& users, std::string_view node, WallTime at);
+  /// One transaction each, for users who are not locked, or one who is waited for.
+  LedgerResult<std::vector<ChargeResult>> charge_batch(std::string_view node,
+                                                       std::span<const ChargeRequest> requests, Turn turn);
+  LedgerResult<std::vector<EndOutcome>> end_batch(std::span<const EndRequest> requests, Turn turn);
 
   PostgresConnection connection_;
 };

@@ -90,23 +90,6 @@ SELECT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
        OR NOT EXISTS (SELECT FROM user_credits c WHERE c.user_id = r.user_id)
 FROM unnest($1::bigint[]) WITH ORDINALITY AS r (user_id, place) ORDER BY r.place)sql";
 
-/// What start_node finds of these users. Returns how many sessions, and what was posted.
-constexpr const char* settle_sql = R"sql(
-WITH due AS (
-  SELECT * FROM metered_sessions WHERE user_id = ANY ($1::bigint[]) AND node = $2 AND ended_at IS NULL
-), ended AS (
-  UPDATE metered_sessions s
-  SET ended_at = $3, why = $4, posted = due.charged, granted_posted = due.granted, last_posted_at = $3
-  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
-), entries AS (
-  INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
-  SELECT user_id, 'usage', posted - charged,
-         'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted,
-         $3::bigint
-  FROM due WHERE charged > posted ORDER BY user_id, session_id
-)
-SELECT count(*), coalesce(sum(charged - posted), 0)::bigint FROM due)sql";
-
 constexpr const char* post_sql = R"sql(
 WITH due AS (
   SELECT * FROM metered_sessions
@@ -158,6 +141,37 @@ struct ChargeColumns {
   std::vector<std::string> labels, exits;
 };
 
+bool is_later(const ChargeResult& result) {
+  return result.outcome == ChargeResult::Outcome::later;
+}
+bool is_later(EndOutcome outcome) {
+  return outcome == EndOutcome::later;
+}
+
+/// Asks again, for one user at a time, what was left out and stands in line, and puts the answers in their
+/// places. Who cannot be locked now either stays where he is.
+template <class Request, class Answer, class Ask>
+void wait_in_line(std::span<const Request> requests, std::vector<Answer>& answers, Ask ask) {
+  std::vector<UserId> tried;
+  for (std::size_t i = 0; i < requests.size() && tried.size() < Ledger::max_in_line; ++i) {
+    const UserId user = requests[i].user;
+    if (!is_later(answers[i]) || requests[i].turn != Turn::in_line) continue;
+    if (std::find(tried.begin(), tried.end(), user) != tried.end()) continue;
+    tried.push_back(user);
+    // All that he asked, since it is answered in order.
+    std::vector<Request> his;
+    std::vector<std::size_t> places;
+    for (std::size_t place = 0; place < requests.size(); ++place) {
+      if (requests[place].user != user) continue;
+      his.push_back(requests[place]);
+      places.push_back(place);
+    }
+    const auto asked = ask(his);
+    if (!asked) continue;
+    for (std::size_t place = 0; place < places.size(); ++place) answers[places[place]] = (*asked)[place];
+  }
+}
+
 ChargeResult read_charge(const PostgresRows& rows, int row) {
   ChargeResult result{
       .amount = rows.credits(row, 1), .grant = rows.milliseconds(row, 2), .balance = rows.credits(row, 3)};
@@ -178,15 +192,25 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   for (const ChargeRequest& request : requests) {
     if (auto refusal = check_charge(request)) return *refusal;
   }
+  auto answers = charge_batch(node, requests, Turn::if_free);
+  if (!answers) return answers;
+  wait_in_line(requests, *answers,
+               [&](const std::vector<ChargeRequest>& one) { return charge_batch(node, one, Turn::in_line); });
+  return answers;
+}
+
+LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge_batch(std::string_view node,
+                                                                     std::span<const ChargeRequest> requests,
+                                                                     Turn turn) {
   const ChargeColumns columns(requests);
+  auto statements = postgres::lock_users(columns.users, turn);
   // Where the tables have grown faster than the statistics, compiling the plan would take longer than running
   // it.
-  const auto results =
-      connection_.transact({{"SET LOCAL jit = off"},
-                            postgres::lock_free_users(columns.users),
-                            {charge_sql, parameters(node, columns.users, columns.sessions, columns.numbers,
-                                                    columns.prices, columns.increments, columns.rates,
-                                                    columns.starts, columns.labels, columns.exits)}});
+  statements.push_back({"SET LOCAL jit = off"});
+  statements.push_back({charge_sql, parameters(node, columns.users, columns.sessions, columns.numbers,
+                                               columns.prices, columns.increments, columns.rates,
+                                               columns.starts, columns.labels, columns.exits)});
+  const auto results = connection_.transact(std::move(statements));
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
   std::vector<ChargeResult> answers;
@@ -197,8 +221,17 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
 }
 
 LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
+  if (requests.empty()) return std::vector<EndOutcome>();
+  auto outcomes = end_batch(requests, Turn::if_free);
+  if (!outcomes) return outcomes;
+  wait_in_line(requests, *outcomes,
+               [&](const std::vector<EndRequest>& one) { return end_batch(one, Turn::in_line); });
+  return outcomes;
+}
+
+LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_batch(std::span<const EndRequest> requests,
+                                                                Turn turn) {
   std::vector<EndOutcome> outcomes;
-  if (requests.empty()) return outcomes;
   std::vector<std::int64_t> users, sessions, times;
   std::vector<std::string> reasons;
   for (const EndRequest& request : requests) {
@@ -207,9 +240,10 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
     times.push_back(to_ms(request.at));
     reasons.emplace_back(name_of(request.why));
   }
-  const auto results = connection_.transact({postgres::lock_free_users(users),
-                                             {end_sql, parameters(users, sessions, reasons, times)},
-                                             {ended_sql, parameters(users)}});
+  auto statements = postgres::lock_users(users, turn);
+  statements.push_back({end_sql, parameters(users, sessions, reasons, times)});
+  statements.push_back({ended_sql, parameters(users)});
+  const auto results = connection_.transact(std::move(statements));
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
   for (int row = 0; row < rows.count(); ++row)
@@ -218,33 +252,23 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
   return outcomes;
 }
 
-LedgerResult<Settled> PostgresLedger::settle(const std::vector<std::int64_t>& users, std::string_view node,
-                                             WallTime at) {
-  const auto results =
-      connection_.transact({postgres::lock_users(users),
-                            {settle_sql, parameters(users, node, to_ms(at), name_of(EndReason::node_lost))}});
-  if (!results) return results.error();
-  return Settled{results->back().integer(0, 0), results->back().credits(0, 1)};
-}
-
-LedgerResult<Settled> PostgresLedger::start_node(std::string_view node, WallTime at) {
+LedgerResult<std::vector<LeftOpen>> PostgresLedger::start_node(std::string_view node, WallTime at) {
   const auto announced =
       connection_.query({"INSERT INTO nodes (node, started_at) VALUES ($1, $2)"
                          " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
                          parameters(node, to_ms(at))});
   if (!announced) return announced.error();
-  const auto found = connection_.query(
-      {"SELECT DISTINCT user_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
-       parameters(node)});
+  const auto found =
+      connection_.query({"SELECT user_id, session_id, charged - posted FROM metered_sessions"
+                         " WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
+                         parameters(node)});
   if (!found) return found.error();
-  Settled all;
-  for (const auto& users : portions(integers(*found))) {
-    const auto portion = settle(users, node, at);
-    if (!portion) return portion.error();
-    all.sessions += portion->sessions;
-    all.posted = Credits::from_units(all.posted.units() + portion->posted.units());
+  std::vector<LeftOpen> left_open;
+  for (int row = 0; row < found->count(); ++row) {
+    left_open.push_back(
+        {to_user_id(found->integer(row, 0)), to_session_id(found->integer(row, 1)), found->credits(row, 2)});
   }
-  return all;
+  return left_open;
 }
 
 LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
@@ -254,9 +278,9 @@ LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime ol
        parameters(node, to_ms(older_than))});
   if (!found) return found.error();
   for (const auto& users : portions(integers(*found))) {
-    const auto results =
-        connection_.transact({postgres::lock_free_users(users),
-                              {post_sql, parameters(users, node, to_ms(older_than), to_ms(at))}});
+    auto statements = postgres::lock_users(users, Turn::if_free);
+    statements.push_back({post_sql, parameters(users, node, to_ms(older_than), to_ms(at))});
+    const auto results = connection_.transact(std::move(statements));
     if (!results) return results.error();
   }
   return Done{};

@@ -21,10 +21,11 @@ std::optional<Transaction> read_transaction(const PostgresRows& rows, int row, i
 /// they will stay until COMMIT.
 PostgresStatement lock_users(const std::vector<std::int64_t>& users);
 
-/// The same without waiting: leaves out the rows that somebody else has locked, so that one user's row holds
-/// up nobody else. PAYG_LOCKED_USERS in the transaction's later statements says which ones it got; whatever
-/// else would be free by then may have changed since the statement began.
-PostgresStatement lock_free_users(const std::vector<std::int64_t>& users);
+/// The same as the first statements of a transaction whose later ones learn by PAYG_LOCKED_USERS which ones
+/// it got. if_free leaves out the rows that somebody else has locked, so that one user's row holds up nobody
+/// else; whatever else would be free by then may have changed since the statement began. in_line waits for
+/// them all, and fails as unavailable after Ledger::in_line_wait.
+std::vector<PostgresStatement> lock_users(const std::vector<std::int64_t>& users, Turn turn);
 /// Read once for each statement; the coalesce makes an array of what ANY would take for a list of rows.
 #define PAYG_LOCKED_USERS \
   "coalesce((SELECT string_to_array(current_setting('payg.locked_users'), ',')::bigint[]), '{}')"

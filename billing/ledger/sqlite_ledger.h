@@ -26,7 +26,7 @@ class SqliteLedger final : public Ledger {
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
   LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) override;
 
-  LedgerResult<Settled> start_node(std::string_view node, WallTime at) override;
+  LedgerResult<std::vector<LeftOpen>> start_node(std::string_view node, WallTime at) override;
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                  std::span<const ChargeRequest> requests) override;
   LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;

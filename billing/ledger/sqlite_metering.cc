@@ -126,30 +126,23 @@ void end(SqliteTransaction& transaction, const Unposted& due, EndReason why, Wal
 
 }  // namespace
 
-LedgerResult<Settled> SqliteLedger::start_node(std::string_view node, WallTime at) {
-  Settled settled;
-  for (;;) {
-    SqliteTransaction transaction(database_, Kind::write);
-    transaction.execute(
-        "INSERT INTO nodes (node, started_at) VALUES (?, ?)"
-        " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
-        node, to_ms(at));
-    std::vector<Unposted> left_over;
-    {
-      auto rows = transaction.select(PAYG_UNPOSTED "WHERE node = ? AND ended_at IS NULL LIMIT ?", node,
-                                     std::int64_t{posting_portion});
-      while (rows.next()) left_over.push_back(read_unposted(rows));
+LedgerResult<std::vector<LeftOpen>> SqliteLedger::start_node(std::string_view node, WallTime at) {
+  SqliteTransaction transaction(database_, Kind::write);
+  transaction.execute(
+      "INSERT INTO nodes (node, started_at) VALUES (?, ?)"
+      " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
+      node, to_ms(at));
+  std::vector<LeftOpen> left_open;
+  {
+    auto rows =
+        transaction.select(PAYG_UNPOSTED "WHERE node = ? AND ended_at IS NULL ORDER BY user_id", node);
+    while (rows.next()) {
+      const Unposted session = read_unposted(rows);
+      left_open.push_back({session.user, session.session, session.amount});
     }
-    std::int64_t posted = 0;
-    for (const Unposted& session : left_over) {
-      end(transaction, session, EndReason::node_lost, at);
-      posted += session.amount.units();
-    }
-    if (auto done = transaction.commit(); !done) return done.error();
-    settled.sessions += static_cast<std::int64_t>(left_over.size());
-    settled.posted = Credits::from_units(settled.posted.units() + posted);
-    if (left_over.empty()) return settled;
   }
+  if (auto done = transaction.commit(); !done) return done.error();
+  return left_open;
 }
 
 LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(std::string_view node,

@@ -47,7 +47,10 @@ TEST_P(Audit, FindsABalanceThatIsNotTheSumOfItsRows) {
 }
 
 TEST_P(Audit, FindsAMissingBalance) {
-  EXPECT_EQ(findings_after("DELETE FROM user_credits"), Strings{"I1 user alice"});
+  // Nothing would let it go by itself.
+  const std::string unguarded =
+      GetParam() == Engine::postgres ? "SET session_replication_role = replica; " : "";
+  EXPECT_EQ(findings_after(unguarded + "DELETE FROM user_credits"), Strings{"I1 user alice"});
 }
 
 TEST_P(Audit, FindsATransactionThatWasChanged) {

@@ -162,10 +162,10 @@ TEST_P(Sessions, ANodeLearnsWhichOfItsSessionsEnded) {
   EXPECT_TRUE(value_of(ledger().ended_since("node-2", new_year)).empty());
 }
 
-TEST_P(Sessions, ANodeThatStartsAgainSettlesWhatItsEarlierLifeLeftOpen) {
+TEST_P(Sessions, ANodeThatStartsAgainIsToldWhatItsEarlierLifeLeftOpen) {
   const User alice = user_with("alice", credits(1));
   const User bob = user_with("bob", credits(1));
-  EXPECT_EQ(value_of(ledger().start_node(node, new_year)).sessions, 0);
+  EXPECT_TRUE(value_of(ledger().start_node(node, new_year)).empty());
   charge(minute(alice, session_a, 1));
   charge(minute(alice, session_b, 1));
   charge(minute(bob, session_a, 1));
@@ -174,19 +174,24 @@ TEST_P(Sessions, ANodeThatStartsAgainSettlesWhatItsEarlierLifeLeftOpen) {
   const auto elsewhere = minute(bob, session_b, 1);
   value_of(ledger().charge("node-2", std::span(&elsewhere, 1)));
 
-  const Settled settled = value_of(ledger().start_node(node, new_year + 1h));
-  EXPECT_EQ(settled.sessions, 2);
-  EXPECT_EQ(settled.posted, minutes_worth(3));
+  const auto left_open = value_of(ledger().start_node(node, new_year + 1h));
+  ASSERT_EQ(left_open.size(), 2U);
+  EXPECT_EQ(left_open[0].user, alice.id);
+  EXPECT_EQ(left_open[0].unposted, minutes_worth(1));
+  EXPECT_EQ(left_open[1].user, bob.id);
+  EXPECT_EQ(left_open[1].unposted, minutes_worth(2));
+  for (const LeftOpen& one : left_open)
+    end({.user = one.user, .session = one.session, .why = EndReason::node_lost, .at = new_year + 1h});
   EXPECT_EQ(value_of(ledger().live_sessions(std::nullopt)).size(), 1U);
   EXPECT_EQ(value_of(ledger().standing(bob.id)).last_session_end, new_year + 1h);
   EXPECT_EQ(usage_of(bob).size(), 1U);
   EXPECT_EQ(books().run("SELECT count(*) FROM metered_sessions WHERE why = 'node_lost'"), "2");
   EXPECT_EQ(charge(minute(bob, session_a, 3)).outcome, ChargeResult::Outcome::fenced);
-  EXPECT_EQ(value_of(ledger().start_node(node, new_year + 2h)).sessions, 0);
+  EXPECT_TRUE(value_of(ledger().start_node(node, new_year + 2h)).empty());
 }
 
 // More than one portion of a thousand.
-TEST_P(Sessions, ANodeThatLeftThousandsOpenSettlesAndPostsThemAll) {
+TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
   const User alice = user_with("alice", credits(1));
   auto request = minute(alice, session_a, 1);
   request.price = units(8);
@@ -207,9 +212,9 @@ TEST_P(Sessions, ANodeThatLeftThousandsOpenSettlesAndPostsThemAll) {
   EXPECT_EQ(usage_of(alice).size(), 1'500U);
   EXPECT_EQ(usage_of(bob).size(), 1'000U);
 
-  const Settled settled = value_of(ledger().start_node(node, new_year + 2h));
-  EXPECT_EQ(settled.sessions, 2'500);
-  EXPECT_EQ(settled.posted, Credits());
+  const auto left_open = value_of(ledger().start_node(node, new_year + 2h));
+  EXPECT_EQ(left_open.size(), 2'500U);
+  for (const LeftOpen& one : left_open) EXPECT_EQ(one.unposted, Credits());
 }
 
 }  // namespace

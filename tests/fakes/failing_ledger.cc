@@ -89,7 +89,7 @@ LedgerResult<UserChanges> FailingLedger::users_changed_since(std::optional<Chang
   return attempt([&] { return ledger_->users_changed_since(mark); });
 }
 
-LedgerResult<Settled> FailingLedger::start_node(std::string_view node, WallTime at) {
+LedgerResult<std::vector<LeftOpen>> FailingLedger::start_node(std::string_view node, WallTime at) {
   return attempt([&] { return ledger_->start_node(node, at); });
 }
 

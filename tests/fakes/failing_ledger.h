@@ -61,7 +61,8 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<billing::UserChanges> users_changed_since(
       std::optional<billing::ChangeMark> mark) override;
 
-  billing::LedgerResult<billing::Settled> start_node(std::string_view node, WallTime at) override;
+  billing::LedgerResult<std::vector<billing::LeftOpen>> start_node(std::string_view node,
+                                                                   WallTime at) override;
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(
       std::string_view node, std::span<const billing::ChargeRequest> requests) override;
   billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(

@@ -328,6 +328,23 @@ TEST_F(BillerTest, WhoIsLockedIsAskedForSoonAndThenLessAndLessOften) {
   EXPECT_LE(till.batches - before, 70);
 }
 
+TEST_F(BillerTest, WhoIsNeverFoundFreeStandsInLineBeforeTheCutWouldBeLate) {
+  rig.connect(alice);
+  till.in_a_crowd.insert(alice);
+  rig.run_for(1min);
+  EXPECT_EQ(left(alice), ten_minutes.units() - 48'000);
+  rig.run_for(100ms);
+  EXPECT_EQ(left(alice), ten_minutes.units() - 2 * 48'000);
+}
+
+TEST_F(BillerTest, AnEndOfWhoIsNeverFoundFreeStandsInLine) {
+  const auto blue = rig.connect(alice, "blue");
+  till.in_a_crowd.insert(alice);
+  rig.biller.end(rig.id_of(blue), EndReason::requested, rig.moment());
+  rig.run_for(1s);
+  EXPECT_EQ(till.ends.size(), 1U);
+}
+
 TEST_F(BillerTest, AnEndOfWhoIsLockedIsWrittenLater) {
   const auto blue = rig.connect(alice, "blue");
   rig.connect(bob);

@@ -30,16 +30,20 @@ Ended MapTill::end(const std::vector<billing::EndRequest>& requests) {
   if (mood == Mood::away) return away();
   std::vector<billing::EndOutcome> outcomes;
   for (const auto& request : requests) {
-    const bool is_locked = locked.contains(request.user);
-    if (!is_locked) ends.push_back(request);
-    outcomes.push_back(is_locked ? billing::EndOutcome::later : billing::EndOutcome::ended);
+    const bool is_later = is_locked(request.user, request.turn);
+    if (!is_later) ends.push_back(request);
+    outcomes.push_back(is_later ? billing::EndOutcome::later : billing::EndOutcome::ended);
   }
   if (mood == Mood::losing_answers) return away();
   return outcomes;
 }
 
+bool MapTill::is_locked(UserId user, billing::Turn turn) const {
+  return locked.contains(user) || (in_a_crowd.contains(user) && turn == billing::Turn::if_free);
+}
+
 billing::ChargeResult MapTill::charge_one(const billing::ChargeRequest& request) {
-  if (locked.contains(request.user)) {
+  if (is_locked(request.user, request.turn)) {
     billing::ChargeResult later;
     later.outcome = billing::ChargeResult::Outcome::later;
     return later;

@@ -52,10 +52,12 @@ class MapTill final : public Till {
   std::map<std::pair<billing::SessionId, std::uint32_t>, std::chrono::milliseconds> grants;
   std::vector<std::pair<UserId, std::int64_t>> amounts;  ///< in units, one for each charge
   std::vector<billing::EndRequest> ends;
-  int batches = 0;          ///< of charges
-  std::set<UserId> locked;  ///< by somebody else: later
+  int batches = 0;              ///< of charges
+  std::set<UserId> locked;      ///< by somebody else: later
+  std::set<UserId> in_a_crowd;  ///< by one after the other: later, unless one stands in line
 
  private:
+  bool is_locked(UserId user, billing::Turn turn) const;
   billing::ChargeResult charge_one(const billing::ChargeRequest& request);
 
   struct Row {

@@ -2,7 +2,8 @@
 -- milliseconds. The views at the end show both to people.
 --
 -- Whatever belongs to a user has user_id first in its primary key, so that the tables can be distributed by it.
--- Every change of what belongs to a user is made while his row of user_credits is locked.
+-- Every change of what belongs to a user is made while his row of user_credits is locked, and refers to that row, so
+-- that nobody who locks a row of users holds up a charge.
 
 CREATE TABLE users (
   user_id    BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -23,7 +24,7 @@ CREATE TABLE user_credits (
 ) WITH (fillfactor = 70);
 
 CREATE TABLE credit_transactions (
-  user_id    BIGINT NOT NULL REFERENCES users,
+  user_id    BIGINT NOT NULL REFERENCES user_credits,
   id         BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY,
   type       TEXT   NOT NULL CHECK (type IN ('purchase', 'bonus', 'usage', 'refund', 'adjustment')),
   amount     BIGINT NOT NULL,
@@ -37,7 +38,7 @@ CREATE TABLE credit_transactions (
 
 -- One row for each session, updated in place at each charge; no index holds a column that a charge changes.
 CREATE TABLE metered_sessions (
-  user_id        BIGINT NOT NULL REFERENCES users,
+  user_id        BIGINT NOT NULL REFERENCES user_credits,
   session_id     BIGINT NOT NULL,
   node           TEXT   NOT NULL,
   label          TEXT   NOT NULL,
@@ -62,7 +63,7 @@ CREATE INDEX metered_sessions_ended ON metered_sessions (node, ended_at) WHERE e
 CREATE INDEX metered_sessions_by_user ON metered_sessions (user_id, ended_at);
 
 CREATE TABLE payment_orders (
-  user_id           BIGINT NOT NULL REFERENCES users,
+  user_id           BIGINT NOT NULL REFERENCES user_credits,
   reference         TEXT   NOT NULL UNIQUE,
   provider          TEXT   NOT NULL,
   state             TEXT   NOT NULL CHECK (state IN ('pending', 'paid', 'failed', 'abandoned', 'expired', 'review',

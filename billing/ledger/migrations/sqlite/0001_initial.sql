@@ -20,7 +20,7 @@ CREATE TABLE user_credits (
 
 -- A user's rows lie together, in the order of their ids, which are counted within the user.
 CREATE TABLE credit_transactions (
-  user_id    INTEGER NOT NULL REFERENCES users,
+  user_id    INTEGER NOT NULL REFERENCES user_credits,
   id         INTEGER NOT NULL,
   type       TEXT    NOT NULL CHECK (type IN ('purchase', 'bonus', 'usage', 'refund', 'adjustment')),
   amount     INTEGER NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE credit_transactions (
 
 -- One row for each session, updated in place at each charge; no index holds a column that a charge changes.
 CREATE TABLE metered_sessions (
-  user_id        INTEGER NOT NULL REFERENCES users,
+  user_id        INTEGER NOT NULL REFERENCES user_credits,
   session_id     INTEGER NOT NULL,
   node           TEXT    NOT NULL,
   label          TEXT    NOT NULL,
@@ -59,7 +59,7 @@ CREATE INDEX metered_sessions_ended ON metered_sessions (node, ended_at) WHERE e
 CREATE INDEX metered_sessions_by_user ON metered_sessions (user_id, ended_at);
 
 CREATE TABLE payment_orders (
-  user_id           INTEGER NOT NULL REFERENCES users,
+  user_id           INTEGER NOT NULL REFERENCES user_credits,
   reference         TEXT    NOT NULL UNIQUE,
   provider          TEXT    NOT NULL,
   state             TEXT    NOT NULL CHECK (state IN ('pending', 'paid', 'failed', 'abandoned', 'expired', 'review',

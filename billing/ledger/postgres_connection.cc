@@ -16,10 +16,11 @@ namespace {
 
 /// Times a transaction is tried when others stood in its way.
 constexpr int attempts = 5;
-// Longer than the server may take by limits_of(): two statements of a transaction wait or work for long, one
-// that locks and one that does what it is for.
-constexpr int call_silence_ms = 18'000;
-constexpr int report_silence_ms = 1'200'000;
+constexpr std::chrono::seconds connect_limit{3};  // for each host of the URL
+// Longer than the server may take by limits_of() for two statements, one that locks and one that does what
+// the transaction is for.
+constexpr std::chrono::milliseconds call_silence = Ledger::longest_silence - connect_limit;
+constexpr std::chrono::milliseconds report_silence = std::chrono::minutes(20);
 
 void ignore_notice(void*, const char*) {}
 
@@ -197,11 +198,9 @@ PostgresConnection::Results PostgresConnection::run(const std::vector<PostgresSt
   auto results = send_and_collect(statements, patience);
   if (results) return results;
   roll_back();
-  // A server that is shutting down, or has become a standby, is not asked again on the same connection.
-  const Failure& failure = results.error();
-  const bool away =
-      failure.error.code == LedgerError::Code::unavailable && failure.retry != Failure::Retry::at_once;
-  if (away) connection_.reset();
+  // A server that is shutting down, or has become a standby, is not asked again on the same connection. One
+  // that gave up a statement which took too long, or met a lock, is.
+  if (results.error().retry == Failure::Retry::on_a_new_connection) connection_.reset();
   return results;
 }
 
@@ -272,8 +271,10 @@ std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
                                    "dbname",
                                    "fallback_application_name",
                                    static_cast<const char*>(nullptr)};
+  const std::string connect_timeout = std::to_string(connect_limit.count());
   const std::array values = {
-      "3", "5000", "5", "2", "3", "UTF8", url_.c_str(), "payg-proxy", static_cast<const char*>(nullptr)};
+      connect_timeout.c_str(),          "5000", "5", "2", "3", "UTF8", url_.c_str(), "payg-proxy",
+      static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
   if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
   PQsetNoticeProcessor(connection_.get(), ignore_notice, nullptr);
@@ -305,10 +306,10 @@ std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
 
 PostgresConnection::Readiness PostgresConnection::wait(short events, Patience patience) {
   pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  const int limit_ms = patience == Patience::call ? call_silence_ms : report_silence_ms;
+  const auto limit = patience == Patience::call ? call_silence : report_silence;
   int ready = 0;
   do {
-    ready = poll(&descriptor, 1, limit_ms);
+    ready = poll(&descriptor, 1, static_cast<int>(limit.count()));
   } while (ready < 0 && errno == EINTR);
   if (ready <= 0) {
     is_silent_ = true;

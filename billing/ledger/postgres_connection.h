@@ -78,7 +78,7 @@ class PostgresConnection {
     read_committed,  ///< every statement sees what was committed before it began
     snapshot,        ///< all statements see the same moment; reads only
   };
-  /// How long the server may be silent before it counts as lost.
+  /// How long the server may be silent, each time that we wait for it to speak, before it counts as lost.
   enum class Patience {
     call,    ///< somebody's session waits for it
     report,  ///< reads everything, or waits for another node's migration
@@ -88,8 +88,13 @@ class PostgresConnection {
 
   /// Runs the statements as one transaction; one result for each. Deadlocks and serialization failures are
   /// tried again inside, and so is, once and on a new connection, what met a connection that was lost while
-  /// nobody used it: every write of a Ledger may be sent again. The server gives a statement up before we
-  /// give the server up, so that nothing of a transaction goes on behind our back.
+  /// nobody used it: every write of a Ledger may be sent again.
+  ///
+  /// The server gives up one statement that waits or works for too long (limits_of) before we give up the
+  /// server, so that it does not go on behind our back. Two things still may, and be done after all when the
+  /// call has answered `unavailable`: a COMMIT that waits for a synchronous standby, which is under no limit
+  /// of the server's; and many statements that are slow, each within its limits, since the server may say
+  /// nothing before the last of them. Where it does speak in between, the call takes as long as all of them.
   LedgerResult<std::vector<PostgresRows>> transact(std::vector<PostgresStatement> statements,
                                                    Isolation isolation = Isolation::read_committed,
                                                    Patience patience = Patience::call);

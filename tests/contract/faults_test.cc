@@ -1,4 +1,3 @@
-#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 
@@ -9,6 +8,7 @@
 
 #include "tests/contract/books.h"
 #include "tests/fakes/failing_ledger.h"
+#include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 
 namespace payg::test {
@@ -62,28 +62,6 @@ TEST(PostgresFaults, AConnectionThatTheServerCutsWhileNobodyUsesItIsOpenedAgain)
   EXPECT_EQ(refusal_of(ledger->ping()), "ok");
 }
 
-/// A transaction of somebody else's that has a user's row locked for as long as it lives.
-class LockedRow {
- public:
-  LockedRow(const std::string& url, const User& user) : connection_(PQconnectdb(url.c_str()), PQfinish) {
-    run("BEGIN");
-    run("SELECT FROM user_credits WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE");
-  }
-  // The server would notice a connection that was closed, but nobody would know when.
-  ~LockedRow() { PQclear(PQexec(connection_.get(), "ROLLBACK")); }
-  LockedRow(const LockedRow&) = delete;
-  LockedRow& operator=(const LockedRow&) = delete;
-
- private:
-  void run(const std::string& sql) {
-    PGresult* const result = PQexec(connection_.get(), sql.c_str());
-    const bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
-    PQclear(result);
-    if (failed) throw std::runtime_error(PQerrorMessage(connection_.get()));
-  }
-  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
-};
-
 class PostgresLocks : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -93,6 +71,10 @@ class PostgresLocks : public ::testing::Test {
       *user = value_of(ledger->create_user(name, "", token_of(name), new_year));
       value_of(ledger->adjust(user->id, credits(1), "start", "", new_year));
     }
+  }
+  PostgresLock lock(const User& user) const {
+    return {database.url(),
+            "SELECT FROM user_credits WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE"};
   }
   std::vector<ChargeResult::Outcome> charge(std::uint32_t number) {
     const std::array batch = {minute(alice, session_a, number), minute(bob, session_b, number)};
@@ -108,9 +90,13 @@ class PostgresLocks : public ::testing::Test {
   User alice, bob;
 };
 
+TEST_F(PostgresLocks, ALockThatCannotBeHadEndsTheTest) {
+  EXPECT_THROW(PostgresLock(database.url(), "LOCK TABLE no_such_table"), std::runtime_error);
+}
+
 TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesChargeAndIsChargedLater) {
   {
-    const LockedRow locked(database.url(), alice);
+    const PostgresLock locked = lock(alice);
     EXPECT_EQ(charge(1), (std::vector{later, granted}));
     EXPECT_EQ(value_of(ledger->balance(bob.id)), credits(1).minus(minute_price).value());
   }
@@ -123,7 +109,7 @@ TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesEnd) {
   charge(1);
   const std::array ends = {ending(alice, session_a, new_year), ending(bob, session_b, new_year)};
   {
-    const LockedRow locked(database.url(), alice);
+    const PostgresLock locked = lock(alice);
     EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::later, EndOutcome::ended}));
     EXPECT_EQ(refusal_of(end_one_session(*ledger, ends[0])), "unavailable");
     EXPECT_EQ(value_of(ledger->live_sessions(std::nullopt)).size(), 1U);
@@ -134,20 +120,26 @@ TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesEnd) {
 
 TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesUsage) {
   charge(1);
-  const LockedRow locked(database.url(), alice);
+  const PostgresLock locked = lock(alice);
   value_of(ledger->post_usage(node, new_year, new_year + 1h));
   EXPECT_EQ(value_of(ledger->transactions(alice.id, std::nullopt, 10)).size(), 1U);
   EXPECT_EQ(value_of(ledger->transactions(bob.id, std::nullopt, 10)).size(), 2U);
 }
 
-TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehind) {
-  const LockedRow locked(database.url(), alice);
+TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehindAndKeepsItsConnection) {
+  const std::string backends =
+      "SELECT string_agg(pid::text, ',') FROM pg_stat_activity"
+      " WHERE datname = current_database() AND application_name = 'payg-proxy'";
+  const std::string backend = database.run(backends);
+  const PostgresLock locked = lock(alice);
   const auto refused = ledger->adjust(alice.id, credits(1), "gift", "", new_year);
   EXPECT_EQ(refusal_of(refused), "unavailable");
   EXPECT_NE(refused.error().message.find("lock timeout"), std::string::npos) << refused.error().message;
   EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                          " AND wait_event_type = 'Lock'"),
             "0");
+  value_of(ledger->balance(alice.id));
+  EXPECT_EQ(database.run(backends), backend);
 }
 
 TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {

@@ -1,11 +1,11 @@
 #include "billing/billing_plugin.h"
 
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 
 #include <thread>
 
 #include "billing/payments/secrets.h"
+#include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 #include "tests/unit/admin/damage.h"
 #include "tests/unit/admin/http_client.h"
@@ -223,29 +223,14 @@ TEST(BillingPlugin, StoppingEndsEverySessionAndPostsItsUsage) {
   EXPECT_TRUE(rig.ledger().audit()->findings.empty());
 }
 
-/// A transaction of somebody else's that keeps the audit from reading the orders for as long as it lives.
-class LockedOrders {
- public:
-  explicit LockedOrders(const std::string& url) : connection_(PQconnectdb(url.c_str()), PQfinish) {
-    run("BEGIN");
-    run("LOCK TABLE payment_orders IN ACCESS EXCLUSIVE MODE");
-  }
-  ~LockedOrders() { run("ROLLBACK"); }
-  LockedOrders(const LockedOrders&) = delete;
-  LockedOrders& operator=(const LockedOrders&) = delete;
-
- private:
-  void run(const char* sql) { PQclear(PQexec(connection_.get(), sql)); }
-  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
-};
-
 TEST(BillingPlugin, AnAuditThatIsRunningDoesNotKeepTheNodeFromEndingItsSessions) {
   PostgresDatabase database;
   PluginRig rig("", database.url());
   const auto user = rig.add_user("alice", "secret", "10");
   const Client client = rig.connect("alice", "secret");
   rig.eventually([&] { return rig.ledger().live_sessions(user.id)->size() == 1; });
-  std::optional<LockedOrders> locked(database.url());
+  std::optional<PostgresLock> locked;
+  locked.emplace(database.url(), "LOCK TABLE payment_orders IN ACCESS EXCLUSIVE MODE");
   const UniqueFd audit = send_only(rig.host.protected_port(),
                                    "GET /api/admin/audit HTTP/1.1\r\nHost: localhost\r\n"
                                    "Authorization: Bearer " +

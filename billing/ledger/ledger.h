@@ -245,11 +245,6 @@ class Ledger {
   /// a database that is slow but answers, nor while several hosts of a URL are away, which are tried in turn.
   static constexpr std::chrono::seconds longest_silence{21};
 
-  /// How long a call waits for a database that says nothing, before it is `unavailable`: for a new connection
-  /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound of
-  /// a database that is slow but answers, nor while several hosts of a URL are away, which are tried in turn.
-  static constexpr std::chrono::seconds longest_silence{21};
-
   static constexpr std::chrono::milliseconds in_line_wait{50};
   static constexpr std::size_t max_in_line = 2;
 

@@ -25,10 +25,11 @@ ExitCode add_user(const Desk& desk, const NewUser& wanted) {
     return refuse(desk, ExitCode::usage, "a user name is 1 to 64 characters of a-z, 0-9, '_' and '.'");
   if (!is_email(wanted.email)) return refuse(desk, ExitCode::usage, "the e-mail address is not one");
   // The first thing done with a fresh ledger is this; said, lest it was meant for another one.
-  const bool was_there = desk.ledger.ping().ok();
+  const auto before = desk.ledger.schema();
+  if (!before.ok()) return refuse(desk, before.error(), "the ledger");
   if (const auto schema = desk.ledger.migrate(); !schema.ok())
     return refuse(desk, schema.error(), "the ledger");
-  if (!was_there) desk.err << "paygctl: there was no ledger here: a new one was made\n";
+  if (*before == 0) desk.err << "paygctl: there was no ledger here: a new one was made\n";
   const std::string token = new_token();
   const auto user = desk.ledger.create_user(wanted.name, wanted.email, hash_token(token), desk.now());
   if (!user.ok()) return refuse(desk, user.error(), "user " + wanted.name);

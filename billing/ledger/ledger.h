@@ -241,8 +241,9 @@ struct AuditReport {
 class Ledger {
  public:
   /// How long a call waits for a database that says nothing, before it is `unavailable`: for a new connection
-  /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound of
-  /// a database that is slow but answers, nor while several hosts of a URL are away, which are tried in turn.
+  /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound
+  /// of a database that is slow but answers, nor while several hosts of a URL are away, which are tried in
+  /// turn.
   static constexpr std::chrono::seconds longest_silence{21};
 
   static constexpr std::chrono::milliseconds in_line_wait{50};
@@ -254,8 +255,9 @@ class Ledger {
   /// number. The one call that makes a ledger where there is none: to the others a SQLite file that is
   /// missing is `unavailable`.
   virtual LedgerResult<int> migrate() = 0;
-  /// Asks the database something trivial: is it there?
-  virtual LedgerResult<Done> ping() = 0;
+  /// The schema's number as it is; 0: there is no ledger yet, which may be an empty database, a database of
+  /// somebody else's, or no file at all. Makes none.
+  virtual LedgerResult<int> schema() = 0;
 
   // -- users. Names are compared as they are stored: lower case.
   /// already_exists when the name is taken, unless by the very same token and e-mail.

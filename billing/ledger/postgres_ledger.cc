@@ -11,13 +11,15 @@ using Patience = PostgresConnection::Patience;
 /// Any number that nobody else locks in this database: "payg" in ASCII.
 constexpr std::int64_t migration_lock = 0x70617967;
 
+constexpr const char* newest_migration = "SELECT coalesce(max(number), 0) FROM schema_migrations";
+
 std::vector<PostgresStatement> begin_migration() {
   return {{"BEGIN ISOLATION LEVEL READ COMMITTED"},
           {PostgresConnection::limits_of(Patience::report)},
           {"SELECT pg_advisory_xact_lock($1)", parameters(migration_lock)},
           {"CREATE TABLE IF NOT EXISTS schema_migrations ("
            " number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"},
-          {"SELECT coalesce(max(number), 0) FROM schema_migrations"}};
+          {newest_migration}};
 }
 
 PostgresStatement record(const Migration& migration) {
@@ -64,9 +66,13 @@ LedgerResult<int> PostgresLedger::migrate() {
   return number;
 }
 
-LedgerResult<Done> PostgresLedger::ping() {
-  if (auto answer = connection_.query({"SELECT 1"}); !answer) return answer.error();
-  return Done{};
+LedgerResult<int> PostgresLedger::schema() {
+  const auto found = connection_.query({"SELECT to_regclass('schema_migrations') IS NOT NULL"});
+  if (!found) return found.error();
+  if (found->text(0, 0) != "t") return 0;
+  const auto number = connection_.query({newest_migration});
+  if (!number) return number.error();
+  return static_cast<int>(number->integer(0, 0));
 }
 
 }  // namespace payg::billing

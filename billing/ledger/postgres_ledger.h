@@ -22,7 +22,7 @@ class PostgresLedger final : public Ledger {
   explicit PostgresLedger(std::string url) : connection_(std::move(url)) {}
 
   LedgerResult<int> migrate() override;
-  LedgerResult<Done> ping() override;
+  LedgerResult<int> schema() override;
 
   LedgerResult<User> create_user(std::string_view name, std::string_view email, const TokenHash& token,
                                  WallTime at) override;

@@ -36,16 +36,22 @@ int on_busy(void*, int calls) noexcept {
 
 }  // namespace
 
+bool SqliteDatabase::is_there() const {
+  // What cannot be looked into is there, as far as anybody can say: opening it says what is wrong.
+  std::error_code ignored;
+  return std::filesystem::status(path_, ignored).type() != std::filesystem::file_type::not_found;
+}
+
 std::optional<LedgerError> SqliteDatabase::open(IfMissing if_missing) {
   if (handle_ != nullptr) return std::nullopt;
-  // A folder that cannot be made, or looked into, shows as SQLITE_CANTOPEN below.
-  std::error_code ignored;
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   if (if_missing == IfMissing::create) {
+    // One that cannot be made shows as SQLITE_CANTOPEN below.
+    std::error_code ignored;
     const auto folder = std::filesystem::path(path_).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
     flags |= SQLITE_OPEN_CREATE;
-  } else if (std::filesystem::status(path_, ignored).type() == std::filesystem::file_type::not_found) {
+  } else if (!is_there()) {
     return LedgerError{LedgerError::Code::unavailable, path_ + ": there is no such file, so no ledger yet"};
   }
   const int opened = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);

@@ -25,6 +25,9 @@ class SqliteDatabase {
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
+  /// False: there is no such file. Opens nothing.
+  bool is_there() const;
+
  private:
   friend class SqliteTransaction;
 

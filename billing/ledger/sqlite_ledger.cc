@@ -6,16 +6,21 @@ namespace payg::billing {
 
 using Kind = SqliteTransaction::Kind;
 
+namespace {
+
+int newest_migration(SqliteTransaction& transaction) {
+  auto rows = transaction.select("SELECT coalesce(max(number), 0) FROM schema_migrations");
+  return rows.next() ? static_cast<int>(rows.integer(0)) : 0;
+}
+
+}  // namespace
+
 LedgerResult<int> SqliteLedger::migrate() {
   SqliteTransaction transaction(database_, Kind::exclusive);
   transaction.execute(
       "CREATE TABLE IF NOT EXISTS schema_migrations ("
       " number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT");
-  int found = 0;
-  {
-    auto rows = transaction.select("SELECT coalesce(max(number), 0) FROM schema_migrations");
-    if (rows.next()) found = static_cast<int>(rows.integer(0));
-  }
+  int found = newest_migration(transaction);
   if (transaction.failed()) return transaction.error();
   const auto missing = missing_migrations(sqlite_migrations(), found);
   if (!missing) return missing.error();
@@ -31,14 +36,17 @@ LedgerResult<int> SqliteLedger::migrate() {
   return found;
 }
 
-LedgerResult<Done> SqliteLedger::ping() {
+LedgerResult<int> SqliteLedger::schema() {
+  if (!database_.is_there()) return 0;
   SqliteTransaction transaction(database_, Kind::read);
-  // Reads the file, which an empty transaction would not.
+  bool was_migrated = false;
   {
-    auto rows = transaction.select("SELECT count(*) FROM sqlite_schema");
-    rows.next();
+    auto rows = transaction.select("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'");
+    was_migrated = rows.next();
   }
-  return transaction.commit();
+  const int number = was_migrated ? newest_migration(transaction) : 0;
+  if (auto done = transaction.commit(); !done) return done.error();
+  return number;
 }
 
 }  // namespace payg::billing

@@ -14,7 +14,7 @@ class SqliteLedger final : public Ledger {
   explicit SqliteLedger(std::string path) : database_(std::move(path)) {}
 
   LedgerResult<int> migrate() override;
-  LedgerResult<Done> ping() override;
+  LedgerResult<int> schema() override;
 
   LedgerResult<User> create_user(std::string_view name, std::string_view email, const TokenHash& token,
                                  WallTime at) override;

@@ -32,7 +32,7 @@ TEST(PostgresFaults, ALostConnectionIsOpenedAgainByTheNextCall) {
 
   server.stop_immediately();
   EXPECT_EQ(refusal_of(ledger->charge(node, std::span(&first, 1))), "unavailable");
-  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->schema()), "unavailable");
   server.start();
   // Sent again as it was: the stored answer, and nothing taken twice.
   const auto again = value_of(ledger->charge(node, std::span(&first, 1))).at(0);
@@ -59,7 +59,7 @@ TEST(PostgresFaults, AConnectionThatTheServerCutsWhileNobodyUsesItIsOpenedAgain)
   database.run(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
       " WHERE datname = current_database() AND pid <> pg_backend_pid()");
-  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+  EXPECT_EQ(refusal_of(ledger->schema()), "ok");
 }
 
 class PostgresLocks : public ::testing::Test {
@@ -144,7 +144,7 @@ TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehindAn
 
 TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {
   const auto ledger = ledger_at("postgresql://payg:hunter2@%2Fnonexistent/payg");
-  const auto refused = ledger->ping();
+  const auto refused = ledger->schema();
   EXPECT_EQ(refusal_of(refused), "unavailable");
   EXPECT_EQ(refused.error().message.find("hunter2"), std::string::npos);
   EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
@@ -157,7 +157,7 @@ TEST(PostgresFaults, TheSecondOfTwoHostsIsUsedWhenTheFirstIsAway) {
   std::string url = database.url();
   url.insert(url.find(host) + host.size(), "%2Fnonexistent,");
   const auto ledger = ledger_at(url + "&target_session_attrs=read-write");
-  value_of(ledger->ping());
+  value_of(ledger->schema());
 }
 
 TEST(PostgresFaults, AServerThatHasBecomeReadOnlyIsUnavailableUntilAnotherConnectionIsMade) {
@@ -230,13 +230,18 @@ TEST_F(SqliteFaults, AFileThatCannotBeOpenedIsUnavailableAndNamed) {
 
 TEST_F(SqliteFaults, OnlyAMigrationMakesAFileAndItsFolder) {
   const auto ledger = ledger_at("sqlite:" + folder_ + "/new/payg.db");
-  const auto refused = ledger->ping();
+  const auto refused = ledger->create_user("alice", "", token_of("t"), new_year);
   EXPECT_EQ(refusal_of(refused), "unavailable");
   EXPECT_NE(refused.error().message.find("no such file"), std::string::npos) << refused.error().message;
-  EXPECT_EQ(refusal_of(ledger->create_user("alice", "", token_of("t"), new_year)), "unavailable");
+  EXPECT_EQ(value_of(ledger->schema()), 0);
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/new"));
   value_of(ledger->migrate());
-  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+  EXPECT_EQ(value_of(ledger->schema()), 1);
+}
+
+TEST_F(SqliteFaults, AnEmptyFileIsNoLedgerYet) {
+  std::ofstream(file()) << "";
+  EXPECT_EQ(value_of(ledger_at("sqlite:" + file())->schema()), 0);
 }
 
 TEST_F(SqliteFaults, AFileThatIsNoDatabaseIsBroken) {
@@ -301,10 +306,10 @@ TEST(FailingLedgers, FailBeforeOrAfterWhatTheyDoAsTheyAreTold) {
   EXPECT_EQ(value_of(ledger->balance(alice.id)), credits(1));
   EXPECT_EQ(value_of(ledger->adjust(alice.id, credits(1), "a", "", new_year)).amount, credits(1));
   faults->set(LedgerFault::refused);
-  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
-  EXPECT_EQ(refusal_of(ledger->ping()), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->schema()), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->schema()), "unavailable");
   faults->set(LedgerFault::none);
-  EXPECT_EQ(refusal_of(ledger->ping()), "ok");
+  EXPECT_EQ(refusal_of(ledger->schema()), "ok");
   EXPECT_EQ(faults->calls(), 10);
 }
 

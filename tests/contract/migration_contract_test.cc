@@ -15,7 +15,16 @@ TEST_P(Migrations, AnEmptyDatabaseIsBroughtUpToDate) {
   const auto ledger = books_->open();
   EXPECT_EQ(value_of(ledger->migrate()), 1);
   EXPECT_EQ(books_->run("SELECT name FROM schema_migrations WHERE number = 1"), "0001_initial");
-  value_of(ledger->ping());
+  EXPECT_EQ(value_of(ledger->schema()), 1);
+}
+
+TEST_P(Migrations, ThereIsNoSchemaBeforeThem) {
+  const auto ledger = books_->open();
+  EXPECT_EQ(value_of(ledger->schema()), 0);
+  books_->run("CREATE TABLE somebody_elses (something TEXT)");
+  EXPECT_EQ(value_of(ledger->schema()), 0);
+  value_of(books_->open()->migrate());
+  EXPECT_EQ(value_of(ledger->schema()), 1) << "made by somebody else in the meantime";
 }
 
 TEST_P(Migrations, OneThatIsUpToDateStaysAsItIs) {
@@ -49,7 +58,7 @@ TEST_P(Migrations, ADatabaseNewerThanTheProgramIsRefused) {
   EXPECT_NE(refused.error().message.find("schema 7"), std::string::npos) << refused.error().message;
   EXPECT_NE(refused.error().message.find("newer payg-proxy"), std::string::npos) << refused.error().message;
   // The refusal left nothing open.
-  value_of(ledger->ping());
+  EXPECT_EQ(value_of(ledger->schema()), 7);
   books_->run("DELETE FROM schema_migrations WHERE number = 7");
   EXPECT_EQ(value_of(ledger->migrate()), 1);
 }

@@ -51,8 +51,8 @@ LedgerResult<int> FailingLedger::migrate() {
   return attempt([&] { return ledger_->migrate(); });
 }
 
-LedgerResult<Done> FailingLedger::ping() {
-  return attempt([&] { return ledger_->ping(); });
+LedgerResult<int> FailingLedger::schema() {
+  return attempt([&] { return ledger_->schema(); });
 }
 
 LedgerResult<User> FailingLedger::create_user(std::string_view name, std::string_view email,

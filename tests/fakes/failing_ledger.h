@@ -46,7 +46,7 @@ class FailingLedger final : public billing::Ledger {
       : ledger_(std::move(ledger)), faults_(std::move(faults)) {}
 
   billing::LedgerResult<int> migrate() override;
-  billing::LedgerResult<Done> ping() override;
+  billing::LedgerResult<int> schema() override;
 
   billing::LedgerResult<billing::User> create_user(std::string_view name, std::string_view email,
                                                    const billing::TokenHash& token, WallTime at) override;

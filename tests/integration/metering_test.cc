@@ -70,6 +70,30 @@ TEST_P(Metering, ASessionThatRunsDryClosesEveryConnectionAndNobodyElseNotices) {
   EXPECT_EQ(metered.live_sessions(alice), 0);
 }
 
+// An orderly end would tell the origin that it has all of it.
+TEST_P(Metering, AnUploadThatIsCutEndsAtTheOriginByAReset) {
+  MeteredProxy metered(GetParam());
+  std::atomic<std::uint64_t> received = 0;
+  std::atomic<bool> was_reset = false;
+  const Origin sink([&](OriginConnection& connection) {
+    for (;;) {
+      const std::string bytes = connection.stream().read_some();
+      if (bytes.empty()) break;
+      received += bytes.size();
+      std::this_thread::sleep_for(1ms);
+    }
+    was_reset = connection.stream().was_reset();
+  });
+  const Account alice = metered.user("alice", "0.002");
+  RawClient upload = metered.http_tunnel(alice, sink);
+  const std::string chunk(65'536, 'u');
+  std::uint64_t sent = 0;
+  while (upload.try_send(chunk)) sent += chunk.size();
+  EXPECT_TRUE(eventually([&] { return was_reset.load(); }));
+  EXPECT_LT(received, sent) << "what the proxy held was thrown away";
+  EXPECT_EQ(metered.balance_units(alice), 0);
+}
+
 TEST_P(Metering, TheLastPartOfAnIncrementIsGrantedAndPaidExactly) {
   MeteredProxy metered(GetParam());
   const Origin echo(scripts::echo());

@@ -22,8 +22,6 @@ using plugin::LogLevel;
 
 // A record takes some 200 bytes: as many users as a large node serves within a day.
 constexpr std::size_t max_remembered_users = 100'000;
-// Calls that wait for reports; more are answered with 503.
-constexpr std::size_t max_admin_tasks = 256;
 // Longer than a database that fails over to its standby within its own limits, shorter than a supervisor's
 // patience.
 constexpr auto first_attempt_limit = 15s;
@@ -79,13 +77,14 @@ struct BillingPlugin::Node {
         reception({plugin.host_.clock(), table, users, reader, health}),
         billing(biller, plugin.host_.clock(), health, factory, configuration.node,
                 [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }),
-        admin_ledger("payg-admin-db", factory, max_admin_tasks),
+        admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
+        report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
         keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
                {.on_ready = [this] { reception.open(); },
                 .on_user_changed = [&plugin](const User& user) { plugin.on_user_read(user); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); }}),
-        admin({plugin, plugin.host_, admin_ledger, configuration}) {}
+        admin({plugin, plugin.host_, admin_ledger, report_ledger, configuration}) {}
 
   ~Node() { stop(); }
 
@@ -93,6 +92,7 @@ struct BillingPlugin::Node {
   void stop() {
     admin.stop();
     admin_ledger.stop();
+    report_ledger.stop();
     keeper.stop();
     reader.stop();
     billing.stop();
@@ -106,7 +106,7 @@ struct BillingPlugin::Node {
   StandingReader reader;
   Reception reception;
   BillingThread billing;
-  LedgerThread admin_ledger;
+  LedgerThread admin_ledger, report_ledger;
   NodeKeeper keeper;
   AdminServer admin;
 };

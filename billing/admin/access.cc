@@ -65,10 +65,8 @@ Result<Caller, Reply> find_caller(const Request& request, const Settings& settin
   }
   const auto token = bearer_token(request.authorization);
   if (!token) return refuse_token();
-  const TokenHash hash = hash_token(*token);
-  if (settings.operator_token && equal_in_constant_time(hash, *settings.operator_token))
-    return Caller{.kind = Caller::Kind::operating, .user = {}};
-  return as_user(ledger.find_user(hash), refuse_token());
+  if (speaks_for_operator(request, settings)) return Caller{.kind = Caller::Kind::operating, .user = {}};
+  return as_user(ledger.find_user(hash_token(*token)), refuse_token());
 }
 
 }  // namespace
@@ -83,6 +81,12 @@ std::optional<Reply> refuse_foreign_page(const Request& request, const Settings&
   if (foreign_origin || foreign_fetch)
     return problem(Problem::cross_origin, "A page of another site asked for this.");
   return std::nullopt;
+}
+
+bool speaks_for_operator(const Request& request, const Settings& settings) {
+  const auto token = bearer_token(request.authorization);
+  return token && settings.operator_token &&
+         equal_in_constant_time(hash_token(*token), *settings.operator_token);
 }
 
 Result<Caller, Reply> identify(const Request& request, Who who, const Settings& settings, Ledger& ledger) {

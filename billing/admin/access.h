@@ -19,6 +19,10 @@ enum class Who { anyone, user, operating, user_or_operating };
 ///   configured address: a name that was rebound to us (DNS rebinding) is another site, too.
 std::optional<Reply> refuse_foreign_page(const Request& request, const Settings& settings);
 
+/// Whether the Authorization field has the operator's token. Any thread, no ledger, compared in constant
+/// time.
+bool speaks_for_operator(const Request& request, const Settings& settings);
+
 /// Who the Authorization field (RFC 6750 §2.1) speaks for, or the refusal: 401 without a valid token, 403
 /// when the user is disabled or may not make this call. Ledger thread. Users' tokens are found by their hash,
 /// the operator's is compared in constant time.

@@ -3,6 +3,7 @@
 #include <event2/listener.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -27,7 +28,7 @@ namespace {
 /// One request that waits for the ledger thread.
 using RequestId = Id<struct AdminRequestTag>;
 
-/// Keeps calls on the ledger thread from touching a server that has stopped: they run inside, or not at all.
+/// Keeps calls on ledger threads from touching a server that has stopped: they run inside, or not at all.
 class Gate {
  public:
   template <class Function>
@@ -35,16 +36,17 @@ class Gate {
     const std::shared_lock lock(mutex_);
     if (state_ == State::open) function();
   }
-  /// Waits for those who are inside.
+  /// Waits for those who are inside. From its beginning nobody gets in: two threads that take turns inside
+  /// would never leave it empty.
   void close() {
-    const std::unique_lock lock(mutex_);
     state_ = State::closed;
+    const std::unique_lock lock(mutex_);
   }
 
  private:
   enum class State { open, closed };
   std::shared_mutex mutex_;
-  State state_ = State::open;  // guarded by mutex_
+  std::atomic<State> state_ = State::open;
 };
 
 Settings settings_of(const config::BillingConfig& config) {
@@ -63,6 +65,10 @@ void block_signals() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
+static_assert(AdminServer::max_waiting_calls + AdminServer::max_waiting_reports <=
+                  ConnectionLimits::max_connections / 2,
+              "a new client finds a connection that can be closed for it");
+
 constexpr std::string_view no_route = "none";
 constexpr std::chrono::milliseconds accept_pause{200};
 
@@ -73,23 +79,33 @@ class AdminServer::Impl {
   explicit Impl(const AdminDependencies& dependencies)
       : metering_(dependencies.metering),
         host_(dependencies.host),
-        ledger_(dependencies.ledger),
         address_(dependencies.config.admin.address),
-        settings_(std::make_shared<Settings>(settings_of(dependencies.config))) {}
+        settings_(std::make_shared<Settings>(settings_of(dependencies.config))),
+        calls_{.thread = dependencies.ledger, .limit = max_waiting_calls},
+        reports_{.thread = dependencies.reports, .limit = max_waiting_reports} {}
 
   Result<SocketAddress, std::string> start();
   void reload(const config::BillingConfig& config);
   void stop();
 
  private:
-  /// A request that the ledger thread works on. evhttp keeps it until it is answered, also when its client
+  /// Those who wait for one ledger thread. Counted here and not by the thread's queue, which is shorter by
+  /// what has been worked on and is not yet sent.
+  struct Line {
+    LedgerThread& thread;
+    const std::size_t limit;
+    std::size_t waiting = 0;
+  };
+
+  /// A request that a ledger thread works on. evhttp keeps it until it is answered, also when its client
   /// has gone.
   struct Pending {
     evhttp_request* request;
     std::string_view route;
+    Line* line;
   };
 
-  /// What the ledger thread needs to answer one request.
+  /// What a ledger thread needs to answer one request.
   struct Work {
     Request asked;
     Destination destination;
@@ -111,6 +127,7 @@ class AdminServer::Impl {
   std::optional<SocketAddress> bind(const SocketAddress& wanted);
   void run();
   void answer(evhttp_request* request);
+  Line& line_for(const Work& work);
   void post(evhttp_request* request, Work work);
   Reply perform(const Work& work, Ledger& ledger);
   void finish(RequestId id, const Reply& reply);
@@ -124,7 +141,6 @@ class AdminServer::Impl {
 
   Metering& metering_;
   plugin::Host& host_;
-  LedgerThread& ledger_;
   const std::string address_;
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 
@@ -139,6 +155,7 @@ class AdminServer::Impl {
   evconnlistener* listener_ = nullptr;  // evhttp's
   std::optional<ConnectionLimits> limits_;
   Event resume_;
+  Line calls_, reports_;
   std::unordered_map<RequestId, Pending> pending_;
   RequestCounts counts_;
   std::uint64_t last_id_ = 0;
@@ -154,7 +171,7 @@ std::optional<SocketAddress> AdminServer::Impl::bind(const SocketAddress& wanted
   listener_ = evhttp_bound_socket_get_listener(bound);
   evconnlistener_set_error_cb(listener_, on_accept_error);
   resume_.assign(loop_.base(), -1, 0, on_resume, this);
-  limits_.emplace(loop_, host_.clock(), http_.get(), listener_);
+  limits_.emplace(loop_, host_.clock(), http_.get());
   return local_address(evhttp_bound_socket_get_fd(bound));
 }
 
@@ -231,18 +248,28 @@ void AdminServer::Impl::answer(evhttp_request* request) {
   post(request, {std::move(*asked), std::move(*destination), std::move(in_force)});
 }
 
+// Whoever asks for a report without the right to it is told so where everybody waits, and takes no place from
+// the operator.
+AdminServer::Impl::Line& AdminServer::Impl::line_for(const Work& work) {
+  const bool reads_all = work.destination.route->reads == Reads::whole_ledger;
+  return reads_all && speaks_for_operator(work.asked, *work.settings) ? reports_ : calls_;
+}
+
 void AdminServer::Impl::post(evhttp_request* request, Work work) {
   const RequestId id{++last_id_};
   const std::string_view pattern = work.destination.route->pattern;
+  Line& line = line_for(work);
   auto shared = std::make_shared<const Work>(std::move(work));
-  const bool accepted = ledger_.post([this, gate = gate_, id, shared](Ledger& ledger) {
-    gate->pass([&] { loop_.post([this, id, reply = perform(*shared, ledger)] { finish(id, reply); }); });
-  });
+  const bool accepted =
+      line.waiting < line.limit && line.thread.post([this, gate = gate_, id, shared](Ledger& ledger) {
+        gate->pass([&] { loop_.post([this, id, reply = perform(*shared, ledger)] { finish(id, reply); }); });
+      });
   if (!accepted) return send(request, pattern, problem(Problem::busy, "Ask again in a moment."));
-  pending_.emplace(id, Pending{.request = request, .route = pattern});
+  ++line.waiting;
+  pending_.emplace(id, Pending{.request = request, .route = pattern, .line = &line});
 }
 
-// On the ledger thread.
+// On a ledger thread.
 Reply AdminServer::Impl::perform(const Work& work, Ledger& ledger) {
   const Route& route = *work.destination.route;
   auto caller = identify(work.asked, route.who, *work.settings, ledger);
@@ -261,6 +288,7 @@ void AdminServer::Impl::finish(RequestId id, const Reply& reply) {
   if (found == pending_.end()) return;
   const Pending pending = found->second;
   pending_.erase(found);
+  --pending.line->waiting;
   send(pending.request, pending.route, reply);
 }
 
@@ -279,7 +307,7 @@ void AdminServer::Impl::pause_accepting(evconnlistener* listener) {
 }
 
 void AdminServer::Impl::resume_accepting() {
-  if (!limits_->is_full()) evconnlistener_enable(listener_);
+  evconnlistener_enable(listener_);
 }
 
 AdminServer::AdminServer(AdminDependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,13 +17,19 @@ namespace payg::billing {
 struct AdminDependencies {
   Metering& metering;
   plugin::Host& host;
-  LedgerThread& ledger;  ///< its own one: reports may take their time on it
+  LedgerThread& ledger;   ///< for nothing else
+  LedgerThread& reports;  ///< for what reads the whole ledger and may take minutes
   config::BillingConfig config;
 };
 
 /// The HTTP API of DESIGN.md, "HTTP API (8082)", with an event loop and a thread of its own.
 class AdminServer {
  public:
+  /// How many requests wait for each of the two threads at most, with the one that is being worked on; more
+  /// are refused as busy, at once. Their connections cannot be closed to make room, so these are far fewer
+  /// than there may be connections.
+  static constexpr std::size_t max_waiting_calls = 64, max_waiting_reports = 4;
+
   explicit AdminServer(AdminDependencies dependencies);
   /// Calls stop().
   ~AdminServer();
@@ -35,7 +42,7 @@ class AdminServer {
   /// Any thread. Pricing, packages, operator token and payment switches of `config` are in force from here
   /// on; the address stays.
   void reload(const config::BillingConfig& config);
-  /// Closes the port and joins the thread. To be called while the ledger thread still runs. Calling it again
+  /// Closes the port and joins the thread. To be called while the ledger threads still run. Calling it again
   /// does nothing.
   void stop();
 

@@ -2,7 +2,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/listener.h>
 
 #include <utility>
 
@@ -13,9 +12,7 @@ constexpr std::chrono::seconds tick_interval{1};
 
 }  // namespace
 
-ConnectionLimits::ConnectionLimits(EventLoop& loop, const Clock& clock, evhttp* http,
-                                   evconnlistener* listener)
-    : clock_(clock), listener_(listener) {
+ConnectionLimits::ConnectionLimits(EventLoop& loop, const Clock& clock, evhttp* http) : clock_(clock) {
   soon_.assign(loop.base(), -1, 0, on_soon, this);
   tick_.assign(loop.base(), -1, EV_PERSIST, on_tick, this);
   tick_.add_for(tick_interval);
@@ -32,6 +29,7 @@ void ConnectionLimits::on_soon(evutil_socket_t, short, void* self) noexcept {
   auto* const limits = static_cast<ConnectionLimits*>(self);
   limits->adopt_fresh_ones();
   limits->close_refused_ones();
+  limits->close_surplus();
 }
 
 void ConnectionLimits::on_input(evbuffer*, const evbuffer_cb_info* info, void* connection) noexcept {
@@ -57,7 +55,6 @@ bufferevent* ConnectionLimits::accept(event_base* base) {
   bufferevent_incref(accepted);
   fresh_.push_back(accepted);
   soon_.activate(EV_TIMEOUT);
-  if (is_full() && listener_) evconnlistener_disable(listener_);
   return accepted;
 }
 
@@ -78,7 +75,7 @@ void ConnectionLimits::adopt(bufferevent* accepted) {
     return;
   }
   auto* const handle = static_cast<evhttp_connection*>(argument);
-  Connection& connection = connections_[handle] = {.owner = this, .handle = handle};
+  Connection& connection = connections_[handle] = {.owner = this, .handle = handle, .turn = ++last_turn_};
   connection.watch = evbuffer_add_cb(bufferevent_get_input(accepted), on_input, &connection);
   evhttp_connection_set_closecb(handle, on_closed, this);
 }
@@ -89,9 +86,24 @@ void ConnectionLimits::forget(evhttp_connection* handle) {
   evbuffer* const input = bufferevent_get_input(evhttp_connection_get_bufferevent(handle));
   evbuffer_remove_cb_entry(input, found->second.watch);
   if (large_ == handle) large_ = nullptr;
-  const bool was_full = is_full();
   connections_.erase(found);
-  if (was_full && listener_) evconnlistener_enable(listener_);
+}
+
+void ConnectionLimits::close_surplus() {
+  while (connections_.size() > max_connections) {
+    evhttp_connection* const handle = longest_unanswered();
+    if (!handle) return;
+    evhttp_connection_free(handle);
+  }
+}
+
+evhttp_connection* ConnectionLimits::longest_unanswered() const {
+  const Connection* longest = nullptr;
+  for (const auto& [handle, connection] : connections_) {
+    if (connection.state == Connection::State::answering) continue;
+    if (!longest || connection.turn < longest->turn) longest = &connection;
+  }
+  return longest ? longest->handle : nullptr;
 }
 
 // ---- sending and answering
@@ -112,6 +124,7 @@ void ConnectionLimits::on_answered(evhttp_request* request) {
   Connection* const connection = find(request);
   if (!connection) return;
   connection->state = Connection::State::idle;
+  connection->turn = ++last_turn_;
   connection->received = 0;
   // What came behind the request is the beginning of the next one.
   const std::size_t rest =

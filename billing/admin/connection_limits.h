@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <unordered_map>
 #include <vector>
 
@@ -14,36 +15,37 @@ struct bufferevent;
 struct evbuffer;
 struct evbuffer_cb_entry;
 struct evbuffer_cb_info;
-struct evconnlistener;
 
 namespace payg::billing {
 
-/// Bounds what clients of an evhttp can make it hold before anybody knows who they are, which evhttp 2.1 does
-/// not do by itself: how many connections there are, how long one takes for a request, and what they send
-/// together. Loop thread only.
+/// Bounds what the clients of an evhttp can make it hold, which evhttp 2.1 does not do by itself: how many
+/// connections there are, how long one takes for a request, and what they send together. It knows nothing of
+/// tokens: the same holds for everybody. Loop thread only.
 class ConnectionLimits {
  public:
-  /// While so many are open, further ones wait in the kernel.
+  /// A client that comes while so many are open is let in, and the one is closed whose last answer, or whose
+  /// coming, is longest ago: nobody is kept out by others who stay. One that is being answered is not closed;
+  /// of these there are always fewer, which is up to the caller.
   static constexpr std::size_t max_connections = 256;
   /// From the first byte of a request to its last.
   static constexpr std::chrono::seconds max_request_time{30};
-  /// More than any request that is not refused for its size: head, body, and how a body may be cut in chunks.
-  /// One connection at a time may send more, so that whoever sent a body that is merely too large is told so;
-  /// a second one is closed.
+  /// More than a request whose head and body are not refused for their size, unless the body is cut in chunks
+  /// of a few bytes: their frames count, so such a one can be above it. One connection at a time may send
+  /// more, so that whoever sent a body that is merely too large is told so; a second one is closed.
   static constexpr std::size_t most_request_bytes = 16'384 + 2 * 65'536;
 
-  /// Looks after all connections of `http`, whose listener this is. Everything referred to outlives the
-  /// limits, but for the two, before whose end stop() is called.
-  ConnectionLimits(EventLoop& loop, const Clock& clock, evhttp* http, evconnlistener* listener);
+  /// Looks after all connections of `http`. Everything referred to outlives the limits, but for `http`,
+  /// before whose end stop() is called.
+  ConnectionLimits(EventLoop& loop, const Clock& clock, evhttp* http);
   ConnectionLimits(const ConnectionLimits&) = delete;
   ConnectionLimits& operator=(const ConnectionLimits&) = delete;
 
   /// A request is complete; from here on it may take its time until on_answered().
   void on_request(evhttp_request* request);
   void on_answered(evhttp_request* request);
-  bool is_full() const noexcept { return connections_.size() + fresh_.size() >= max_connections; }
-  /// Accepts no more. The limits outlive the connections.
-  void stop() noexcept { listener_ = nullptr; }
+  /// The loop runs no more: lets go of what was accepted in its last round. The limits outlive the
+  /// connections.
+  void stop() { adopt_fresh_ones(); }
 
  private:
   struct Connection {
@@ -52,6 +54,7 @@ class ConnectionLimits {
     evhttp_connection* handle;
     evbuffer_cb_entry* watch = nullptr;
     State state = State::idle;
+    std::uint64_t turn = 0;    ///< in which it was accepted, or answered last
     MonotonicTime began_at{};  ///< of the request that is being sent
     std::size_t received = 0;  ///< of it, in bytes
   };
@@ -67,17 +70,19 @@ class ConnectionLimits {
   void adopt_fresh_ones();
   void count(Connection& connection, std::size_t bytes);
   void forget(evhttp_connection* handle);
+  void close_surplus();
+  evhttp_connection* longest_unanswered() const;
   void close_refused_ones();
   void close_late_ones();
   Connection* find(evhttp_request* request);
 
   const Clock& clock_;
-  evconnlistener* listener_;
   Event soon_;  // in this round of the loop, when what called us has returned
   Event tick_;
   /// Of which evhttp has not said yet what connections they are. Held, in case that it gives one up.
   std::vector<bufferevent*> fresh_;
   std::unordered_map<evhttp_connection*, Connection> connections_;
+  std::uint64_t last_turn_ = 0;         // counted, not a time: no two are alike
   evhttp_connection* large_ = nullptr;  // the one that may send more than most_request_bytes
   std::vector<evhttp_connection*> refused_;
 };

@@ -18,6 +18,10 @@ struct LocalCall {
   const RequestCounts& requests;
 };
 
+/// How much of the ledger a call may look at. What reads all of it takes its time, on a thread where no
+/// customer waits.
+enum class Reads { few_rows, whole_ledger };
+
 /// One call: what it is asked by, who may, and the function that answers.
 struct Route {
   using OnLedger = Reply (*)(const Call&);
@@ -27,6 +31,7 @@ struct Route {
   std::string_view pattern;  ///< a path in which one segment may be {}
   Who who;
   std::variant<OnLedger, AtOnce> answer;
+  Reads reads = Reads::few_rows;
 };
 
 /// The table of all calls.

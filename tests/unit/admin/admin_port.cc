@@ -45,10 +45,10 @@ void AdminPort::SetUp() {
   auto factory = billing::open_ledger(ledger_url());
   ASSERT_TRUE(factory.ok()) << factory.error();
   ledger = (*factory)();
-  ledger_thread =
-      std::make_unique<billing::LedgerThread>("ledger-admin", factory_of(*factory), queue_limit());
-  server = std::make_unique<billing::AdminServer>(billing::AdminDependencies{
-      .metering = metering, .host = host, .ledger = *ledger_thread, .config = config});
+  const auto made_by = factory_of(*factory);
+  ledger_thread = std::make_unique<billing::LedgerThread>("ledger-admin", made_by, queue_limit());
+  report_thread = std::make_unique<billing::LedgerThread>("ledger-reports", made_by, queue_limit());
+  server = std::make_unique<billing::AdminServer>(dependencies(config));
   const auto migrated = ledger->migrate();
   if (ledger_url() == AdminPort::ledger_url()) {
     ASSERT_TRUE(migrated.ok()) << migrated.error().message;
@@ -61,6 +61,15 @@ void AdminPort::SetUp() {
 void AdminPort::TearDown() {
   if (server) server->stop();
   if (ledger_thread) ledger_thread->stop();
+  if (report_thread) report_thread->stop();
+}
+
+billing::AdminDependencies AdminPort::dependencies(const config::BillingConfig& config) {
+  return {.metering = metering,
+          .host = host,
+          .ledger = *ledger_thread,
+          .reports = *report_thread,
+          .config = config};
 }
 
 std::string AdminPort::ledger_url() const {

@@ -42,6 +42,9 @@ class AdminPort : public ::testing::Test {
   /// What the server's ledger is made by.
   virtual billing::LedgerFactory factory_of(billing::LedgerFactory factory) { return factory; }
 
+  /// What the server is given, for a second one.
+  billing::AdminDependencies dependencies(const config::BillingConfig& config);
+
   /// Creates a user whose token is "NAME-token".
   billing::User add_user(const std::string& name);
   /// Gives credits behind the server's back.
@@ -59,7 +62,7 @@ class AdminPort : public ::testing::Test {
   FakeHost host;
   FakeMetering metering;
   std::unique_ptr<billing::Ledger> ledger;  ///< the test's own
-  std::unique_ptr<billing::LedgerThread> ledger_thread;
+  std::unique_ptr<billing::LedgerThread> ledger_thread, report_thread;
   std::unique_ptr<billing::AdminServer> server;
   std::uint16_t port = 0;
 };

@@ -4,9 +4,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <future>
 
+#include "billing/admin/exchange.h"
+#include "plugin/base/address.h"
+#include "plugin/base/event.h"
 #include "tests/unit/admin/admin_port.h"
+#include "tests/unit/admin/blocked_thread.h"
 
 namespace payg::test {
 namespace {
@@ -28,7 +33,22 @@ void send(const UniqueFd& fd, const std::string& bytes) {
 std::string receive(const UniqueFd& fd) {
   char buffer[4096];
   const ssize_t n = ::recv(fd.get(), buffer, sizeof buffer, 0);
+  if (n < 0 && errno != ECONNRESET) return "(nothing in 30 seconds)";
   return n <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(n));
+}
+
+void expect_answer(const UniqueFd& fd, const std::string& status) {
+  const std::string answer = receive(fd);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + status + " ")) << answer;
+}
+
+/// The first of the two that the server has something to say to; nullptr: to none.
+const UniqueFd* first_to_hear(const UniqueFd& one, const UniqueFd& other) {
+  constexpr int deadline_ms = 30'000;
+  pollfd watched[] = {{.fd = one.get(), .events = POLLIN, .revents = 0},
+                      {.fd = other.get(), .events = POLLIN, .revents = 0}};
+  if (::poll(watched, 2, deadline_ms) <= 0) return nullptr;
+  return watched[0].revents != 0 ? &one : &other;
 }
 
 bool has_something(const UniqueFd& fd) {
@@ -36,8 +56,17 @@ bool has_something(const UniqueFd& fd) {
   return ::poll(&descriptor, 1, 0) == 1;
 }
 
+std::string balance_request() {
+  return "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" + bearer("alice-token") + "\r\n\r\n";
+}
+
 class Limits : public AdminPort {
  protected:
+  std::vector<UniqueFd> open_silent(std::size_t count) {
+    std::vector<UniqueFd> silent;
+    for (std::size_t i = 0; i < count; ++i) silent.push_back(send_only(port, ""));
+    return silent;
+  }
   /// The server's loop has been around twice, and done what there was to do.
   void wait_for_the_loop(const UniqueFd& fd) {
     for (int i = 0; i < 2; ++i) {
@@ -45,22 +74,59 @@ class Limits : public AdminPort {
       ASSERT_TRUE(receive(fd).starts_with("HTTP/1.1 200 "));
     }
   }
-  /// Lets time pass until the server has something to say to `fd`.
+  /// Waits until the server has something to say to `fd`, which its clock's tick does within a second.
+  void wait_for_the_tick(const UniqueFd& fd) {
+    EXPECT_NE(first_to_hear(fd, fd), nullptr) << "the server did not close it in 30 seconds";
+  }
+  /// Lets more time pass than a request may take, and waits for the tick.
   void let_time_pass_until(const UniqueFd& fd) {
-    pollfd descriptor{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    do host.standing_clock.pass(std::chrono::seconds(31));
-    while (::poll(&descriptor, 1, 10) == 0);
+    wait_for_the_loop(send_only(port, ""));
+    host.standing_clock.pass(ConnectionLimits::max_request_time + std::chrono::seconds(1));
+    wait_for_the_tick(fd);
   }
 };
 
-TEST_F(Limits, OneConnectionMoreThanThereMayBeWaitsUntilAnotherOneIsClosed) {
-  std::vector<UniqueFd> open;
-  for (std::size_t i = 0; i < ConnectionLimits::max_connections; ++i) open.push_back(send_only(port, ""));
-  const UniqueFd waiting = send_only(port, healthz);
-  wait_for_the_loop(open.back());
-  EXPECT_FALSE(has_something(waiting));
-  open.front().reset();
-  EXPECT_TRUE(receive(waiting).starts_with("HTTP/1.1 200 "));
+TEST_F(Limits, ANewClientIsAnsweredHoweverManySayNothingAndTheOldestOfThemAreClosed) {
+  constexpr std::size_t surplus = 44;
+  const auto silent = open_silent(ConnectionLimits::max_connections - 1 + surplus);
+  const UniqueFd client = send_only(port, healthz);
+  expect_answer(client, "200");
+  for (std::size_t i = 0; i < surplus; ++i) EXPECT_EQ(receive(silent[i]), "") << i;
+  wait_for_the_loop(client);
+  for (std::size_t i = surplus; i < silent.size(); ++i) EXPECT_FALSE(has_something(silent[i])) << i;
+}
+
+TEST_F(Limits, UnfinishedRequestsKeepNobodyOut) {
+  std::vector<UniqueFd> senders;
+  for (std::size_t i = 0; i < 2 * ConnectionLimits::max_connections; ++i)
+    senders.push_back(send_only(port, i % 2 == 0 ? "GET / HT" : post_of(10) + "{"));
+  expect_answer(send_only(port, healthz), "200");
+  EXPECT_EQ(receive(senders.front()), "");
+  EXPECT_FALSE(has_something(senders.back()));
+}
+
+TEST_F(Limits, WhoeverWasAnsweredLatelyOutstaysWhoCameLater) {
+  const UniqueFd first = send_only(port, healthz);
+  expect_answer(first, "200");
+  const auto silent = open_silent(ConnectionLimits::max_connections - 1);
+  wait_for_the_loop(first);
+  const UniqueFd one_more = send_only(port, healthz);
+  expect_answer(one_more, "200");
+  EXPECT_EQ(receive(silent.front()), "");
+  wait_for_the_loop(first);
+}
+
+TEST_F(Limits, AConnectionThatIsBeingAnsweredIsNotClosed) {
+  add_user("alice");
+  BlockedThread blocked(*ledger_thread);
+  const UniqueFd answering = send_only(port, healthz);
+  expect_answer(answering, "200");
+  send(answering, balance_request());
+  const auto silent = open_silent(2 * ConnectionLimits::max_connections);
+  expect_answer(send_only(port, healthz), "200");
+  EXPECT_EQ(receive(silent.front()), "");
+  blocked.go_on();
+  expect_answer(answering, "200");
 }
 
 TEST_F(Limits, ManyConnectionsThatCameAndWentLeaveRoomForOthers) {
@@ -71,7 +137,7 @@ TEST_F(Limits, ManyConnectionsThatCameAndWentLeaveRoomForOthers) {
   std::vector<UniqueFd> open;
   for (std::size_t i = 0; i < ConnectionLimits::max_connections / 2; ++i) {
     open.push_back(send_only(port, healthz));
-    EXPECT_TRUE(receive(open.back()).starts_with("HTTP/1.1 200 "));
+    expect_answer(open.back(), "200");
   }
 }
 
@@ -85,13 +151,12 @@ TEST_F(Limits, OnlyOneAtATimeMaySendMuchMoreThanARequestAndIsToldThatItIsTooLarg
                                  [&fd, &part] { ::send(fd.get(), part.data(), part.size(), MSG_NOSIGNAL); }));
   }
   for (auto& done : sending) done.wait();
-  pollfd watched[] = {{.fd = senders[0].get(), .events = POLLIN, .revents = 0},
-                      {.fd = senders[1].get(), .events = POLLIN, .revents = 0}};
-  ASSERT_EQ(::poll(watched, 2, -1), 1);
-  const std::size_t refused = watched[0].revents != 0 ? 0 : 1;
-  EXPECT_EQ(receive(senders[refused]), "");
-  send(senders[1 - refused], part);
-  EXPECT_TRUE(receive(senders[1 - refused]).starts_with("HTTP/1.1 413 "));
+  const UniqueFd* const refused = first_to_hear(senders[0], senders[1]);
+  ASSERT_NE(refused, nullptr) << "both may send more";
+  EXPECT_EQ(receive(*refused), "");
+  const UniqueFd& other = refused == &senders[0] ? senders[1] : senders[0];
+  send(other, part);
+  expect_answer(other, "413");
   // And the next one may.
   const Answer answer = ask({.method = "POST", .path = "/api/credits/purchase", .headers = {}, .body = part});
   EXPECT_EQ(answer.status, 413);
@@ -110,37 +175,70 @@ TEST_F(Limits, ChunksCountAsWell) {
     for (int i = 0; i < 16; ++i) ::send(second.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
   });
   sending.wait();
-  pollfd watched[] = {{.fd = first.get(), .events = POLLIN, .revents = 0},
-                      {.fd = second.get(), .events = POLLIN, .revents = 0}};
-  ASSERT_EQ(::poll(watched, 2, -1), 1);
-  EXPECT_EQ(receive(watched[0].revents != 0 ? first : second), "");
+  const UniqueFd* const refused = first_to_hear(first, second);
+  ASSERT_NE(refused, nullptr) << "both may send more";
+  EXPECT_EQ(receive(*refused), "");
+}
+
+/// What was accepted when the loop stopped is nobody's yet: evhttp's connections are given to the limits by
+/// the next callback of the loop, which does not come.
+TEST(ConnectionLimitsAlone, AConnectionThatCameWithTheEndOfTheLoopIsClosedToo) {
+  UniqueFd client;
+  {
+    EventLoop loop;
+    const StandingClock clock;
+    auto http = billing::make_evhttp(loop.base());
+    ASSERT_NE(http, nullptr);
+    auto* const bound = evhttp_bind_socket_with_handle(http.get(), "127.0.0.1", 0);
+    ASSERT_NE(bound, nullptr);
+    ConnectionLimits limits(loop, clock, http.get());
+    client = send_only(local_address(evhttp_bound_socket_get_fd(bound))->port(), "");
+    loop.stop();
+    loop.run();
+    limits.stop();
+    http.reset();
+  }
+  EXPECT_EQ(receive(client), "");
 }
 
 TEST_F(Limits, ARequestThatIsNotCompleteInTimeIsClosed) {
   for (const std::string& request : {std::string("GET / HT"), healthz + "GET", post_of(10) + "{"}) {
     const UniqueFd fd = send_only(port, request);
     if (request.starts_with(healthz)) {
-      EXPECT_TRUE(receive(fd).starts_with("HTTP/1.1 200 "));
+      expect_answer(fd, "200");
     }
     let_time_pass_until(fd);
     EXPECT_EQ(receive(fd), "") << request;
   }
 }
 
+TEST_F(Limits, ARequestThatIsNotCompleteYetHasUntilThen) {
+  const std::chrono::seconds earlier(5);
+  const UniqueFd late = send_only(port, "GET / HT");
+  const UniqueFd idle = send_only(port, "");
+  wait_for_the_loop(idle);
+  host.standing_clock.pass(earlier);
+  const UniqueFd in_time = send_only(port, healthz.substr(0, 10));
+  wait_for_the_loop(idle);
+  host.standing_clock.pass(ConnectionLimits::max_request_time - earlier + std::chrono::seconds(1));
+  wait_for_the_tick(late);
+  EXPECT_EQ(receive(late), "");
+  send(in_time, healthz.substr(10));
+  expect_answer(in_time, "200");
+}
+
 TEST_F(Limits, ARequestThatIsBeingAnsweredMayTakeItsTime) {
   add_user("alice");
-  std::promise<void> leave;
-  ASSERT_TRUE(ledger_thread->post([&](billing::Ledger&) { leave.get_future().wait(); }));
-  const UniqueFd answering = send_only(
-      port, "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" + bearer("alice-token") + "\r\n\r\n");
+  BlockedThread blocked(*ledger_thread);
+  const UniqueFd answering = send_only(port, balance_request());
   const UniqueFd idle = send_only(port, healthz);
-  EXPECT_TRUE(receive(idle).starts_with("HTTP/1.1 200 "));
+  expect_answer(idle, "200");
   const UniqueFd late = send_only(port, "GET / HT");
   let_time_pass_until(late);
   EXPECT_EQ(receive(late), "");
   EXPECT_FALSE(has_something(answering));
-  leave.set_value();
-  EXPECT_TRUE(receive(answering).starts_with("HTTP/1.1 200 "));
+  blocked.go_on();
+  expect_answer(answering, "200");
   wait_for_the_loop(idle);
 }
 

@@ -2,13 +2,22 @@
 
 #include <algorithm>
 #include <future>
+#include <optional>
 
 #include "tests/unit/admin/admin_port.h"
+#include "tests/unit/admin/blocked_thread.h"
 
 namespace payg::test {
 namespace {
 
 using Port = AdminPort;
+
+/// What comes next; empty: nothing does.
+std::string receive_some(const UniqueFd& fd) {
+  char buffer[4096];
+  const ssize_t size = ::recv(fd.get(), buffer, sizeof buffer, 0);
+  return size <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(size));
+}
 
 TEST_F(Port, IsProtectedFromBeingATarget) {
   ASSERT_EQ(host.protected_addresses().size(), 1U);
@@ -111,17 +120,16 @@ class BlockedPort : public AdminPort {
   void SetUp() override {
     AdminPort::SetUp();
     add_user("alice");
-    std::promise<void> entered;
-    ASSERT_TRUE(ledger_thread->post([&](billing::Ledger&) {
-      entered.set_value();
-      leave.get_future().wait();
-    }));
-    entered.get_future().wait();
+    blocked.emplace(*ledger_thread);
+  }
+  void TearDown() override {
+    blocked.reset();
+    AdminPort::TearDown();
   }
   /// Sends a request that waits for the ledger.
-  UniqueFd send_request() {
-    return send_only(port, "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" +
-                               bearer("alice-token") + "\r\n\r\n");
+  UniqueFd send_request(const std::string& token = "alice-token") {
+    return send_only(port,
+                     "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" + bearer(token) + "\r\n\r\n");
   }
   /// Twice around the loop: what was sent before has been read then.
   void wait_for_the_loop() {
@@ -129,13 +137,13 @@ class BlockedPort : public AdminPort {
     EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
   }
 
-  std::promise<void> leave;
+  std::optional<BlockedThread> blocked;
 };
 
 TEST_F(BlockedPort, GoesOnWhenClientsLeaveBeforeTheirAnswers) {
   for (int i = 0; i < 10; ++i) send_request();
   wait_for_the_loop();
-  leave.set_value();
+  blocked->go_on();
   EXPECT_EQ(get("/api/credits/balance", "alice-token").status, 200);
 }
 
@@ -146,14 +154,85 @@ TEST_F(BlockedPort, StopsWhileRequestsWaitForTheLedger) {
   server->stop();
   char byte = 0;
   EXPECT_EQ(::recv(staying.get(), &byte, 1, 0), 0);
-  leave.set_value();
+}
+
+TEST_F(BlockedPort, IsHealthyHoweverManyAskAndLeave) {
+  for (int i = 0; i < 300; ++i) {
+    send_request("nobody's");
+    EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+  }
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) EXPECT_EQ(ask({.path = path}).status, 200);
+  const Answer answer = get("/api/credits/balance", "alice-token");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.code(), "busy");
+  EXPECT_EQ(answer.headers.at("retry-after"), "2");
+}
+
+TEST_F(BlockedPort, HasSoManyWaitAndTakesMoreWhenTheseAreAnswered) {
+  std::vector<UniqueFd> waiting;
+  for (std::size_t i = 0; i < billing::AdminServer::max_waiting_calls; ++i) {
+    waiting.push_back(send_request());
+    wait_for_the_loop();
+  }
+  EXPECT_EQ(get("/api/credits/balance", "alice-token").code(), "busy");
+  blocked->go_on();
+  for (const UniqueFd& fd : waiting) EXPECT_TRUE(receive_some(fd).starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(get("/api/credits/balance", "alice-token").status, 200);
+}
+
+/// While an audit takes its time.
+class LongReport : public AdminPort {
+ protected:
+  void SetUp() override {
+    AdminPort::SetUp();
+    add_user("alice");
+    blocked.emplace(*report_thread);
+  }
+  void TearDown() override {
+    blocked.reset();
+    AdminPort::TearDown();
+  }
+  /// Sends the operator's request, which the port has read when this returns.
+  UniqueFd ask_for(const std::string& path) {
+    UniqueFd fd = send_only(
+        port, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + bearer(operator_token) + "\r\n\r\n");
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
+    return fd;
+  }
+
+  std::optional<BlockedThread> blocked;
+};
+
+TEST_F(LongReport, HoldsUpNoCustomer) {
+  const UniqueFd audit = ask_for("/api/admin/audit");
+  EXPECT_EQ(get("/api/credits/balance", "alice-token").status, 200);
+  EXPECT_EQ(post("/api/credits/purchase", "alice-token", R"({"amount":10})").status, 201);
+  EXPECT_EQ(get("/api/admin/users/alice", operator_token).status, 200);
+  blocked->go_on();
+  EXPECT_TRUE(receive_some(audit).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(LongReport, HasOnlyAFewOthersWait) {
+  std::vector<UniqueFd> waiting;
+  for (std::size_t i = 0; i < billing::AdminServer::max_waiting_reports; ++i)
+    waiting.push_back(ask_for(i % 2 == 0 ? "/api/admin/audit" : "/api/admin/users"));
+  for (const char* path : {"/api/admin/audit", "/api/admin/users"})
+    EXPECT_EQ(get(path, operator_token).code(), "busy") << path;
+  EXPECT_EQ(get("/api/credits/balance", "alice-token").status, 200);
+  blocked->go_on();
+  for (const UniqueFd& fd : waiting) EXPECT_TRUE(receive_some(fd).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(LongReport, KeepsNobodyWaitingWhoMayNotHaveOne) {
+  EXPECT_EQ(get("/api/admin/audit", "nobody's").status, 401);
+  EXPECT_EQ(get("/api/admin/audit", "alice-token").status, 403);
+  EXPECT_EQ(ask({.path = "/api/admin/users"}).status, 401);
 }
 
 TEST_F(Port, ListensOnlyOnceOnOneAddress) {
   config::BillingConfig config = usual_config();
   config.admin.address = "127.0.0.1:" + std::to_string(port);
-  billing::AdminServer second(
-      {.metering = metering, .host = host, .ledger = *ledger_thread, .config = config});
+  billing::AdminServer second(dependencies(config));
   const auto bound = second.start();
   ASSERT_FALSE(bound.ok());
   EXPECT_NE(bound.error().find(config.admin.address), std::string::npos);

@@ -1,6 +1,8 @@
 #include "billing/session_table.h"
 
+#include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace payg::billing {
 namespace {
@@ -20,6 +22,13 @@ std::size_t hash_id(SessionId id) {
   return mix(id.value);
 }
 
+std::size_t hash_user(UserId user) {
+  return mix(user.value);
+}
+
+// Places that are looked through under one lock: some microseconds.
+constexpr std::size_t places_at_a_time = 256;
+
 }  // namespace
 
 /// A handle is generation (32 bits) · slot (26) · shard (6): found without a search, never the same twice.
@@ -30,6 +39,9 @@ struct SessionTable::Shard {
     std::unique_ptr<Session> session;
     std::uint32_t generation = 0;
     bool released = true;  // by the biller, or never its own
+    // Of a metered one: the ring of its user's metered ones.
+    Slot next_of_user = 0;
+    Slot previous_of_user = 0;
   };
 
   static Slot slot_of(plugin::SessionHandle handle) {
@@ -61,18 +73,48 @@ struct SessionTable::Shard {
   auto id_hash() {
     return [this](Slot slot) { return hash_id(at(slot).id); };
   }
+  auto user_hash() {
+    return [this](Slot slot) { return hash_user(at(slot).user); };
+  }
+  /// One of the user's metered ones.
+  std::optional<Slot> any_of(UserId user) const {
+    return by_user.find(hash_user(user), [&](Slot slot) { return places[slot].session->user == user; });
+  }
+
+  void remember_id(Session& session) {
+    const Slot slot = slot_of(session.handle);
+    by_id.insert(slot, id_hash());
+    const auto other = any_of(session.user);
+    if (!other) by_user.insert(slot, user_hash());
+    const Slot previous = other.value_or(slot);
+    const Slot next = other ? places[previous].next_of_user : slot;
+    join(previous, slot);
+    join(slot, next);
+  }
   void forget_id(Session& session) {
     if (!session.id) return;
-    by_id.erase(slot_of(session.handle), id_hash());
+    const Slot slot = slot_of(session.handle);
+    by_id.erase(slot, id_hash());
     session.id = SessionId{};
+    const auto [previous, next] = std::pair(places[slot].previous_of_user, places[slot].next_of_user);
+    if (any_of(session.user) == slot) {
+      by_user.erase(slot, user_hash());
+      if (next != slot) by_user.insert(next, user_hash());
+    }
+    join(previous, next);
+  }
+  void join(Slot previous, Slot next) {
+    places[previous].next_of_user = next;
+    places[next].previous_of_user = previous;
   }
 
   mutable std::mutex mutex;
   // All guarded by mutex.
   std::vector<Place> places;
   std::vector<Slot> free_slots;
-  SlotIndex by_key;  // waiting and live ones
-  SlotIndex by_id;   // metered ones
+  SlotIndex by_key;   // waiting and live ones
+  SlotIndex by_id;    // metered ones
+  SlotIndex by_user;  // one of each user's metered ones
   std::unordered_map<UserId, unsigned> ends_under_way;
 };
 
@@ -239,15 +281,34 @@ Session* SessionTable::find_metered(SessionId id) {
 
 std::vector<Session*> SessionTable::metered_sessions(std::optional<UserId> user) {
   std::vector<Session*> found;
-  for (Shard& shard : *shards_) {
-    if (user && &shard != &shard_of(*user)) continue;
-    const std::lock_guard lock(shard.mutex);
-    for (const Shard::Place& place : shard.places) {
-      const Session* session = place.session.get();
-      if (session && session->id && (!user || session->user == *user)) found.push_back(place.session.get());
-    }
+  if (!user) {
+    for (Shard& shard : *shards_) collect_metered(shard, found);
+    return found;
   }
+  Shard& shard = shard_of(*user);
+  const std::lock_guard lock(shard.mutex);
+  const auto first = shard.any_of(*user);
+  if (!first) return found;
+  Slot slot = *first;
+  do {
+    found.push_back(&shard.at(slot));
+    slot = shard.places[slot].next_of_user;
+  } while (slot != *first);
   return found;
+}
+
+/// None is metered for the first time, or no more, while the biller is in here.
+void SessionTable::collect_metered(Shard& shard, std::vector<Session*>& found) {
+  std::size_t slot = 0;
+  for (bool is_more = true; is_more;) {
+    const std::lock_guard lock(shard.mutex);
+    const std::size_t end = std::min(slot + places_at_a_time, shard.places.size());
+    for (; slot < end; ++slot) {
+      Session* const session = shard.places[slot].session.get();
+      if (session && session->id) found.push_back(session);
+    }
+    is_more = slot < shard.places.size();
+  }
 }
 
 void SessionTable::meter(Session& session, std::uint64_t random, MonotonicTime deadline) {
@@ -259,7 +320,7 @@ void SessionTable::meter(Session& session, std::uint64_t random, MonotonicTime d
   session.id = SessionId{((random & positive) & ~std::uint64_t{shard_count - 1}) | number};
   // All zeros and an id that is there already are as good as impossible, and free to rule out.
   while (!session.id || shard.get(session.id)) session.id.value = (session.id.value + shard_count) & positive;
-  shard.by_id.insert(Shard::slot_of(session.handle), shard.id_hash());
+  shard.remember_id(session);
   session.presence.watch(deadline);
 }
 

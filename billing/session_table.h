@@ -108,6 +108,7 @@ class SessionTable {
   /// end_idle() that does not say `came_back`, it stays where it is.
   Session* find(plugin::SessionHandle session);
   Session* find_metered(SessionId id);
+  /// Of one user: a step for each. Of all: in portions, so that no worker waits for long.
   std::vector<Session*> metered_sessions(std::optional<UserId> user);
 
   /// Gives a session its id, made from `random`: so that the id tells its shard, unique for its user
@@ -149,6 +150,7 @@ class SessionTable {
   Session& create(Shard& shard, UserId user, std::string_view label);
   void erase(Shard& shard, Session& session);
   void erase_if_left(Shard& shard, Session& session);
+  void collect_metered(Shard& shard, std::vector<Session*>& found);
 
   std::unique_ptr<std::array<Shard, shard_count>> shards_;
   ExitNames exits_;

@@ -8,7 +8,7 @@
 namespace payg::billing {
 
 /// A hash index that holds nothing but slot numbers: about 8 bytes an entry where a node-based map takes 40,
-/// and there are two for each of a million sessions. What the entries are is known to the caller, who passes
+/// and there are three for each of a million sessions. What the entries are is known to the caller, who passes
 /// their hashes in. Open addressing with linear probing; erasing closes the gap, so that nothing wears out.
 ///
 /// HashOf is a callable slot → hash, the same at each call. Not thread-safe.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -110,6 +113,79 @@ TEST(SessionTable, IdsArePositiveAndDifferentEvenWhenChanceRepeatsItself) {
     EXPECT_GT(static_cast<std::int64_t>(session->id.value), 0);
     EXPECT_TRUE(ids.insert(session->id).second);
   }
+}
+
+/// What a table ought to say, by hand.
+class MeteredModel {
+ public:
+  explicit MeteredModel(SessionTable& table) : table_(table) {}
+
+  void begin(UserId user, const std::string& label) {
+    const auto seat = table_.join(user, label, {});
+    table_.opened(seat->session, "direct", now);
+    Session* session = table_.find(seat->session);
+    table_.meter(*session, ++random_ * 64, now);
+    of_[user].insert(session);
+  }
+  void end_one_of(UserId user) {
+    Session* const session = *of_[user].begin();
+    of_[user].erase(session);
+    table_.closed(session->handle, now);
+    table_.close(*session);
+    table_.release(*session);
+  }
+  bool has_any(UserId user) { return !of_[user].empty(); }
+  std::set<Session*> all() const {
+    std::set<Session*> sessions;
+    for (const auto& [user, his] : of_) sessions.insert(his.begin(), his.end());
+    return sessions;
+  }
+  const std::set<Session*>& of(UserId user) { return of_[user]; }
+
+ private:
+  SessionTable& table_;
+  std::map<UserId, std::set<Session*>> of_;
+  std::uint64_t random_ = 0;
+};
+
+std::set<Session*> found(SessionTable& table, std::optional<UserId> user) {
+  const auto sessions = table.metered_sessions(user);
+  const std::set<Session*> each(sessions.begin(), sessions.end());
+  EXPECT_EQ(each.size(), sessions.size()) << "none twice";
+  return each;
+}
+
+TEST(SessionTable, TheMeteredSessionsOfAUserAreFoundThroughManyChanges) {
+  SessionTable table(10'000);
+  MeteredModel model(table);
+  std::mt19937 random(42);
+  // Few of them have many sessions, and a shard holds several of them.
+  std::uniform_int_distribution<std::uint64_t> any_user(1, 200);
+  for (int i = 0; i < 5'000; ++i) {
+    const UserId user{std::min(any_user(random), any_user(random))};
+    if (model.has_any(user) && random() % 5 < 2) {
+      model.end_one_of(user);
+    } else {
+      model.begin(user, std::to_string(i));
+    }
+    ASSERT_EQ(found(table, user), model.of(user));
+  }
+  EXPECT_EQ(found(table, std::nullopt), model.all());
+}
+
+TEST(SessionTable, AStayThatIsNotMeteredIsNoneOfTheMeteredSessions) {
+  SessionTable table(10);
+  table.join(alice, "waiting", {});
+  const auto seat = table.join(alice, "idle", {});
+  table.opened(seat->session, "direct", now);
+  Session* session = table.find(seat->session);
+  table.meter(*session, 64, now);
+  EXPECT_EQ(table.metered_sessions(alice), std::vector{session});
+  table.join_live(alice, "idle", {});
+  table.closed(seat->session, now);
+  table.end_idle(*session);
+  EXPECT_TRUE(table.metered_sessions(alice).empty());
+  EXPECT_TRUE(table.metered_sessions(std::nullopt).empty());
 }
 
 TEST(SlotIndex, FindsWhatIsThereAndNothingElseThroughManyChanges) {

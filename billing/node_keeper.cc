@@ -19,6 +19,7 @@ constexpr auto poll_interval = 1s;
 constexpr auto overlap = 10s;
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 30s;
+static_assert(confirmed_for > Ledger::longest_silence);
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
@@ -190,8 +191,9 @@ bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
 
 void NodeKeeper::confirm_recent_changes() {
   const MonotonicTime now = host_.clock().now();
-  std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
   for (const auto& [id, recent] : recently_changed_) listener_.on_user_confirmed(recent.user);
+  // Only now, lest there be none at the end of the time when a look at the ledger takes long.
+  std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
 }
 
 void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {

@@ -81,7 +81,7 @@ struct BillingPlugin::Node {
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
         keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
                {.on_ready = [this] { reception.open(); },
-                .on_user_changed = [&plugin](const User& user) { plugin.on_user_read(user); },
+                .on_users_changed = [&plugin](const auto& changed) { plugin.on_users_read(changed); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); }}),
         admin({plugin, plugin.host_, admin_ledger, report_ledger, configuration}) {}
@@ -240,19 +240,20 @@ void BillingPlugin::on_cut(plugin::SessionHandle session, EndReason why) {
   host_.end_session(session, denials::for_end(why, node_->reception.shop_url()));
 }
 
-void BillingPlugin::on_user_read(const User& user) {
-  node_->users.refresh(user);
-  end_sessions_if_disabled(user);
+void BillingPlugin::on_users_read(const std::vector<User>& users) {
+  for (const User& user : users) node_->users.refresh(user);
+  end_sessions_of_disabled(users);
 }
 
 void BillingPlugin::on_session_ended_somewhere(SessionId session) {
   end(session, EndReason::requested);
 }
 
-void BillingPlugin::end_sessions_if_disabled(const User& user) {
-  if (user.state != UserState::disabled) return;
-  node_->billing.post(
-      [id = user.id](Biller& biller, const Moment& now) { biller.end_user(id, EndReason::disabled, now); });
+void BillingPlugin::end_sessions_of_disabled(std::span<const User> users) {
+  std::vector<UserId> disabled;
+  for (const User& user : users)
+    if (user.state == UserState::disabled) disabled.push_back(user.id);
+  node_->billing.end_users(std::move(disabled), EndReason::disabled);
 }
 
 // ---- Metering
@@ -269,7 +270,7 @@ bool BillingPlugin::end(SessionId session, EndReason why) {
 
 void BillingPlugin::user_changed(const User& user) {
   node_->users.forget(user.name);
-  end_sessions_if_disabled(user);
+  end_sessions_of_disabled({&user, 1});
 }
 
 std::shared_ptr<const config::PricingConfig> BillingPlugin::pricing() const {

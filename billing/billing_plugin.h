@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
+#include <vector>
 
 #include "billing/metering.h"
 #include "config/billing_config.h"
@@ -45,9 +47,9 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
   std::string start_admin();
   void apply(const config::BillingConfig& config);
   void on_cut(plugin::SessionHandle session, EndReason why);
-  void on_user_read(const User& user);
+  void on_users_read(const std::vector<User>& users);
   void on_session_ended_somewhere(SessionId session);
-  void end_sessions_if_disabled(const User& user);
+  void end_sessions_of_disabled(std::span<const User> users);
 
   plugin::Host& host_;
   mutable std::mutex mutex_;

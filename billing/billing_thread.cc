@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace {
 
 // The biller has one batch of charges and one of ends under way at a time.
 constexpr std::size_t max_batches_waiting = 2;
+// Cutting as many takes about a millisecond.
+constexpr std::size_t users_at_a_time = 256;
 
 LedgerError stopped() {
   return {LedgerError::Code::unavailable, "the ledger thread has stopped"};
@@ -37,6 +40,16 @@ void BillingThread::post(Task task) {
     tasks_.push_back(std::move(task));
   }
   changed_.notify_all();
+}
+
+void BillingThread::end_users(std::vector<UserId> users, EndReason why) {
+  if (users.empty()) return;
+  post([this, users = std::move(users), why](Biller& biller, const Moment& now) mutable {
+    const auto end = users.begin() + static_cast<std::ptrdiff_t>(std::min(users.size(), users_at_a_time));
+    for (auto user = users.begin(); user != end; ++user) biller.end_user(*user, why, now);
+    users.erase(users.begin(), end);
+    end_users(std::move(users), why);
+  });
 }
 
 void BillingThread::run() {

@@ -31,10 +31,14 @@ class BillingThread {
   ~BillingThread();
 
   /// Never blocks and never refuses: a start that was lost would be a session for nothing. What is posted is
-  /// bounded by who posts: one start for each stay in the table, one answer for each batch, one task for each
-  /// change of a user that the keeper reads or an operator makes (both wait for the ledger before the next
-  /// one), and one for each live session that is said to be over, which is looked up before it is posted.
+  /// bounded by who posts: one start for each stay in the table, one answer for each batch, one end_users()
+  /// for each look that the keeper takes at what has changed, however many users that are, and for each
+  /// change that an operator makes (both wait for the ledger before the next one), and one task for each live
+  /// session that is said to be over, which is looked up before it is posted.
   void post(Task task);
+  /// Cuts all sessions of these users, a portion of the users at a time, so that what falls due in between is
+  /// not held up. As post() otherwise.
+  void end_users(std::vector<UserId> users, EndReason why);
 
   /// Cuts every session and waits until the ledger knows all that was used, or until `limit` has passed.
   /// Returns the number of sessions of whose end the ledger does not know: the node's next start settles

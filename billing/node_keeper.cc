@@ -181,10 +181,9 @@ bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
   if (!changed) return false;
   mark_ = changed->upto;
   const MonotonicTime until = host_.clock().now() + confirmed_for;
-  for (const User& user : changed->users) {
+  for (const User& user : changed->users)
     recently_changed_.insert_or_assign(user.id, Recent{.user = user, .until = until});
-    listener_.on_user_changed(user);
-  }
+  if (!changed->users.empty()) listener_.on_users_changed(changed->users);
   confirm_recent_changes();
   return true;
 }

@@ -27,9 +27,10 @@ class NodeKeeper {
   /// Called on the keeper's thread; must not block.
   struct Listener {
     std::function<void()> on_ready;
-    std::function<void(const User&)> on_user_changed;  ///< once for each change
-    /// Said again for a while after each change: somebody else may have read the user just before it, and
-    /// remembered him just after.
+    /// Once for each change; all that one look found, which may be any number.
+    std::function<void(const std::vector<User>&)> on_users_changed;
+    /// Said again for a while after each change, and once when that while is over: somebody else may have
+    /// read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;
     std::function<void(SessionId)> on_session_ended;  ///< also for those that this node ended itself
   };

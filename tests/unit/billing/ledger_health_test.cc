@@ -5,27 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/fake_clock.h"
+#include "tests/unit/billing/logging_host.h"
 
 namespace payg::test {
 namespace {
 
 using namespace billing;
 using namespace std::chrono_literals;
-
-class LoggingHost final : public plugin::Host {
- public:
-  void end_session(plugin::SessionHandle, plugin::Denial) noexcept override {}
-  void protect_address(const sockaddr*) override {}
-  const Clock& clock() const noexcept override { return fake_clock; }
-  void log(plugin::LogLevel, std::string_view, std::string_view message) noexcept override {
-    lines.emplace_back(message);
-  }
-  std::vector<plugin::Metric> metrics() const override { return {}; }
-
-  FakeClock fake_clock;
-  std::vector<std::string> lines;
-};
 
 class Health : public ::testing::Test {
  protected:

@@ -22,10 +22,13 @@ using plugin::LogLevel;
 
 // A record takes some 200 bytes: as many users as a large node serves within a day.
 constexpr std::size_t max_remembered_users = 100'000;
-// Longer than a database that fails over to its standby within its own limits, shorter than a supervisor's
-// patience.
+// Longer than a database that fails over to its standby within its own limits, shorter than the patience of
+// whoever looks on while the program starts.
 constexpr auto first_attempt_limit = 15s;
-constexpr auto drain_limit = 15s;
+// Enough for two calls, and the pauses between them, that a silent ledger leaves without an answer: the one
+// under way, which notices, and the one after it, which may find the standby. Shorter than a supervisor's
+// patience, which is 90 s where nobody has set it.
+constexpr auto drain_limit = 2 * Ledger::longest_silence + 3s;
 
 Terms terms_of(const config::PricingConfig& pricing) {
   return {.price = pricing.increment_price, .increment = pricing.increment, .rate = pricing.rate};
@@ -189,12 +192,13 @@ void BillingPlugin::interrupt() noexcept {
 void BillingPlugin::stop() noexcept {
   if (!node_) return;
   // First, because a call of the admin port that is running may take minutes: an audit does.
-  const std::uint64_t left = node_->billing.drain(drain_limit);
-  if (left > 0) {
+  const auto left = node_->billing.drain(drain_limit);
+  if (left != 0U) {
     host_.log(LogLevel::error, "billing",
-              std::to_string(left) +
-                  " sessions could not be settled, since the ledger takes nothing; the next start of node " +
-                  node_->config.node + " does it");
+              (left ? std::to_string(*left) + " sessions" : std::string("the sessions")) +
+                  " could not be settled: the ledger is away, or somebody else has their users locked; the"
+                  " next start of node " +
+                  node_->config.node + " settles them");
   }
   node_->stop();
 }

@@ -65,8 +65,7 @@ void BillingThread::run() {
     deadline = biller_.next_deadline();
     lock.lock();
     counters_ = biller_.counters();
-    unsettled_ = biller_.unsettled();
-    ++rounds_;
+    if (has_cut_all_) unsettled_ = biller_.unsettled();
     changed_.notify_all();
   }
 }
@@ -107,13 +106,15 @@ void BillingThread::send(std::vector<EndRequest> ends) {
   if (!sent) biller_.on_ends(stopped(), moment());
 }
 
-std::uint64_t BillingThread::drain(std::chrono::milliseconds limit) {
+std::optional<std::uint64_t> BillingThread::drain(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   if (stopping_) return unsettled_;
-  const std::uint64_t round = rounds_;
-  tasks_.push_back([](Biller& biller, const Moment& now) { biller.end_all(EndReason::drained, now); });
+  tasks_.push_back([this](Biller& biller, const Moment& now) {
+    biller.end_all(EndReason::drained, now);
+    has_cut_all_ = true;
+  });
   changed_.notify_all();
-  changed_.wait_for(lock, limit, [&] { return rounds_ > round && tasks_.empty() && unsettled_ == 0; });
+  changed_.wait_for(lock, limit, [this] { return unsettled_ == 0U; });
   return unsettled_;
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,10 +41,10 @@ class BillingThread {
   /// not held up. As post() otherwise.
   void end_users(std::vector<UserId> users, EndReason why);
 
-  /// Cuts every session and waits until the ledger knows all that was used, or until `limit` has passed.
-  /// Returns the number of sessions of whose end the ledger does not know: the node's next start settles
-  /// them.
-  std::uint64_t drain(std::chrono::milliseconds limit);
+  /// Cuts every session that was started before the call, and waits until the ledger knows all that was used,
+  /// or until `limit` has passed. Returns the number of sessions of whose end the ledger does not know: the
+  /// node's next start settles them. nullopt: `limit` was too short even for cutting them.
+  std::optional<std::uint64_t> drain(std::chrono::milliseconds limit);
   void stop();
 
   /// As of the last time it had something to do.
@@ -63,13 +64,14 @@ class BillingThread {
   const std::string node_;
   const CutHandler on_cut_;
 
+  bool has_cut_all_ = false;  // the billing thread's alone
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::vector<Task> tasks_;
   MeteringCounters counters_;
-  std::uint64_t rounds_ = 0;     // of work done
-  std::uint64_t unsettled_ = 0;  // sessions
+  std::optional<std::uint64_t> unsettled_;  // sessions, since all were cut
   bool stopping_ = false;
 
   LedgerThread ledger_;

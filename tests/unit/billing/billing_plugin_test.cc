@@ -261,8 +261,8 @@ TEST(BillingPlugin, ALedgerThatTakesNoChargesStartsNoSessionUntilItDoes) {
   rig.add_user("bob", "other", "10");
   damage(rig.file(),
          "CREATE TRIGGER refuse BEFORE INSERT ON metered_sessions BEGIN SELECT RAISE(ABORT, 'no'); END");
-  rig.connect("alice", "secret");
   const Client bob = rig.identify("bob", "other");
+  rig.connect("alice", "secret");
   rig.eventually([&] { return !rig.admit(bob).ok(); });
   EXPECT_EQ(rig.admit(bob).denial.reason, Reason::unavailable) << "though his balance can be read";
   damage(rig.file(), "DROP TRIGGER refuse");

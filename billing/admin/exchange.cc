@@ -4,8 +4,9 @@
 #include <event2/keyvalq_struct.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
+
+#include "billing/admin/url_text.h"
 
 namespace payg::billing {
 namespace {
@@ -40,31 +41,6 @@ std::string field(const evkeyvalq* headers, const char* name) {
   return value ? value : "";
 }
 
-struct Free {
-  void operator()(char* text) const noexcept { std::free(text); }
-};
-
-// As a form writes it: '+' is a blank.
-std::string decoded(const std::string& text) {
-  std::size_t size = 0;
-  const std::unique_ptr<char, Free> out(evhttp_uridecode(text.c_str(), 1, &size));
-  return out ? std::string(out.get(), size) : std::string();
-}
-
-std::map<std::string, std::string> read_query(std::string_view query) {
-  std::map<std::string, std::string> out;
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
-    const auto equals = pair.find('=');
-    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
-    if (!pair.empty())
-      out.try_emplace(decoded(std::string(pair.substr(0, equals))), decoded(std::string(value)));
-  }
-  return out;
-}
-
 std::string read_body(evhttp_request* request) {
   evbuffer* input = evhttp_request_get_input_buffer(request);
   // One byte above the limit tells that it was too long.
@@ -96,7 +72,7 @@ std::optional<Request> read_request(evhttp_request* request) {
   const evkeyvalq* headers = evhttp_request_get_input_headers(request);
   return Request{.method = std::string(name_of(evhttp_request_get_command(request))),
                  .path = path,
-                 .query = read_query(query ? query : ""),
+                 .query = decode_query(query ? query : ""),
                  .body = read_body(request),
                  .host = field(headers, "Host"),
                  .origin = field(headers, "Origin"),

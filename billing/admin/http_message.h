@@ -11,7 +11,7 @@ namespace payg::billing {
 struct Request {
   std::string method;  ///< "GET", …; "?" for one that evhttp does not know
   std::string path;    ///< as sent, still percent-encoded
-  std::map<std::string, std::string> query;
+  std::map<std::string, std::string> query;  ///< decoded, and text; see url_text.h
   std::string body;
 
   // The header fields that anything here looks at; empty: not sent.

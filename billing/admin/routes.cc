@@ -6,6 +6,7 @@
 #include "billing/admin/calls.h"
 #include "billing/admin/json_text.h"
 #include "billing/admin/problem.h"
+#include "billing/admin/url_text.h"
 
 namespace payg::billing {
 namespace {
@@ -60,56 +61,6 @@ constexpr std::array table{
     Route{"GET", "/metrics", Who::anyone, show_metrics},
 };
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// How many bytes of UTF-8 (RFC 3629 §4) stand at the beginning of `text` for one character that a name may
-// have; 0: none do.
-std::size_t character_at(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto in = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
-  const unsigned first = byte(0);
-  if (in(first, 0x20, 0x7e)) return 1;
-  if (in(first, 0xc2, 0xdf)) return in(byte(1), 0x80, 0xbf) ? 2 : 0;
-  const bool follow = in(byte(2), 0x80, 0xbf);
-  if (in(first, 0xe0, 0xef)) {
-    const unsigned low = first == 0xe0 ? 0xa0 : 0x80, high = first == 0xed ? 0x9f : 0xbf;
-    return in(byte(1), low, high) && follow ? 3 : 0;
-  }
-  const unsigned low = first == 0xf0 ? 0x90 : 0x80, high = first == 0xf4 ? 0x8f : 0xbf;
-  return in(first, 0xf0, 0xf4) && in(byte(1), low, high) && follow && in(byte(3), 0x80, 0xbf) ? 4 : 0;
-}
-
-bool is_text(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = character_at(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
-// nullopt: a broken escape, a control character or no UTF-8, which no name has.
-std::optional<std::string> decoded(std::string_view segment) {
-  std::string out;
-  for (std::size_t i = 0; i < segment.size(); ++i) {
-    if (segment[i] != '%') {
-      out += segment[i];
-      continue;
-    }
-    if (i + 2 >= segment.size()) return std::nullopt;
-    const int high = hex_value(segment[i + 1]), low = hex_value(segment[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return is_text(out) ? std::optional(out) : std::nullopt;
-}
-
 // What stands in the place of {}, the empty string when there is none; nullopt: the path is another one.
 std::optional<std::string> match(std::string_view pattern, std::string_view path) {
   const auto hole = pattern.find("{}");
@@ -119,7 +70,7 @@ std::optional<std::string> match(std::string_view pattern, std::string_view path
   if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
   const auto segment = path.substr(before.size(), path.size() - before.size() - after.size());
   if (segment.find('/') != std::string_view::npos) return std::nullopt;
-  return decoded(segment);
+  return decode_segment(segment);
 }
 
 bool answers(const Route& route, const std::string& method) {

@@ -61,8 +61,9 @@ TEST_F(Reports, APageThatIsExactlyFullIsTheLastOne) {
 }
 
 TEST_F(Reports, LimitsAndCursorsOutOfBoundsAreRefused) {
-  for (const char* query : {"?limit=0", "?limit=501", "?limit=-1", "?limit=ten", "?limit=", "?limit=1e2",
-                            "?cursor=0", "?cursor=x", "?cursor=99999999999999999999", "?limit=10%3B"}) {
+  for (const char* query :
+       {"?limit=0", "?limit=501", "?limit=-1", "?limit=ten", "?limit=", "?limit=1e2", "?cursor=0",
+        "?cursor=x", "?cursor=99999999999999999999", "?limit=10%3B", "?limit=10%00", "?cursor=1%ff"}) {
     const Answer answer = get(std::string("/api/credits/transactions") + query, "alice-token");
     EXPECT_EQ(answer.status, 422) << query;
     EXPECT_EQ(answer.code(), "invalid_value") << query;
@@ -119,7 +120,7 @@ TEST_F(Reports, UsageReachesBackToTheMomentAskedFor) {
 TEST_F(Reports, UsageOfAnUnknownBucketOrMomentIsRefused) {
   for (const char* query :
        {"?bucket=week", "?since=yesterday", "?since=2026-02-30", "?since=2026-11-01T25:00:00Z",
-        "?since=1000-01-01", "?bucket=hour&since=2026-01-01"}) {
+        "?since=1000-01-01", "?bucket=hour&since=2026-01-01", "?bucket=day%00", "?since=2026-11-01%00"}) {
     const Answer answer = get(std::string("/api/credits/usage") + query, "alice-token");
     EXPECT_EQ(answer.status, 422) << query;
     EXPECT_EQ(answer.code(), "invalid_value") << query;

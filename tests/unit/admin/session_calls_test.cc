@@ -1,3 +1,4 @@
+#include "tests/support/postgres_server.h"
 #include "tests/unit/admin/admin_port.h"
 
 namespace payg::test {
@@ -97,6 +98,24 @@ TEST_F(Sessions, OfAnybodyAreEndedByTheOperator) {
 TEST_F(Sessions, WithAnIdThatIsNoneAreNotFound) {
   for (const char* id : {"x", "0", "-1", "0000000000000abcd", "%00", "a%2Fb"})
     EXPECT_EQ(end(id, "alice-token").status, 404) << id;
+}
+
+/// Whose client library reads a name up to its first zero byte.
+class SessionsOnPostgres : public Sessions {
+ protected:
+  std::string ledger_url() const override { return database.url(); }
+
+  PostgresDatabase database;
+};
+
+TEST_F(SessionsOnPostgres, OfANameThatIsNoTextAreNobodys) {
+  start_session(alice, 1, "");
+  EXPECT_EQ(count(operator_token, "?user=alice"), 1U);
+  for (const char* name : {"alice%00", "alice%00x", "%ff", "alice%c2%9b", "%00", "alice%zz"}) {
+    const Answer answer = get("/api/sessions?user=" + std::string(name), operator_token);
+    EXPECT_EQ(answer.status, 404) << name;
+    EXPECT_EQ(answer.body, get("/api/sessions?user=nobody", operator_token).body) << name;
+  }
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace payg::billing {
 
 /// What a client asked, copied out of evhttp so that it can go to another thread.
 struct Request {
-  std::string method;  ///< "GET", …; "?" for one that evhttp does not know
-  std::string path;    ///< as sent, still percent-encoded
+  std::string method;                        ///< "GET", …; "?" for one that evhttp does not know
+  std::string path;                          ///< as sent, still percent-encoded
   std::map<std::string, std::string> query;  ///< decoded, and text; see url_text.h
   std::string body;
 

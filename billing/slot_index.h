@@ -8,8 +8,9 @@
 namespace payg::billing {
 
 /// A hash index that holds nothing but slot numbers: about 8 bytes an entry where a node-based map takes 40,
-/// and there are three for each of a million sessions. What the entries are is known to the caller, who passes
-/// their hashes in. Open addressing with linear probing; erasing closes the gap, so that nothing wears out.
+/// and there are three for each of a million sessions. What the entries are is known to the caller, who
+/// passes their hashes in. Open addressing with linear probing; erasing closes the gap, so that nothing wears
+/// out.
 ///
 /// HashOf is a callable slot → hash, the same at each call. Not thread-safe.
 class SlotIndex {

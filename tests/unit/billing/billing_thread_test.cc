@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 
+#include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/harness/temp_folder.h"
 #include "tests/unit/billing/plugin_rig.h"
@@ -62,7 +63,9 @@ class BillingThreads : public testing::Test {
   std::atomic<int> cuts = 0;
   Signal held_up, go_on;
   Biller biller{table, minute_at_eighty_cents, {}, [this] { return random += 64; }};
-  BillingThread thread{biller, host.clock(), health, factory, "node-1", [this](const Cut&) { ++cuts; }};
+  std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
+  BillingThread thread{
+      biller, host.clock(), health, failing(factory, faults), "node-1", [this](const Cut&) { ++cuts; }};
 };
 
 TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {
@@ -78,6 +81,7 @@ TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {
 }
 
 TEST_F(BillingThreads, ManyUsersAreCutInPortionsBetweenWhichOtherThingsAreDone) {
+  faults->set(LedgerFault::refused);  // so that nobody is cut for another reason
   constexpr std::uint64_t count = 1'000;
   std::vector<UserId> many;
   for (std::uint64_t user = 1; user <= count; ++user) many.push_back(UserId{user});

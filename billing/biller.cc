@@ -41,7 +41,7 @@ void Biller::change(Session& session, const Moment& moment, Transition transitio
 
   counters_.charges_owed += meter.owed();
   counters_.charges_owed -= owed;
-  if (owed == 0 && meter.owed() > 0) due_.push_back({session.handle});
+  if (owed == 0 && meter.owed() > 0) charges_.free.waiting.push_back({session.handle});
   if (meter.is_live()) {
     if (meter.deadline() != deadline) table_.watch(session, meter.deadline());
     return schedule(session);
@@ -58,7 +58,7 @@ void Biller::start(plugin::SessionHandle handle, MonotonicTime at) {
 void Biller::begin_metering(Session& session, MonotonicTime at) {
   session.meter.emplace(at, terms_.back());
   table_.meter(session, random_(), session.meter->deadline());
-  due_.push_back({session.handle});
+  charges_.free.waiting.push_back({session.handle});
   ++counters_.sessions_started;
   ++counters_.sessions_live;
   ++counters_.charges_owed;
@@ -86,7 +86,8 @@ void Biller::stop_relaying(Session& session) {
 void Biller::conclude(Session& session, const Moment& moment) {
   const EndReason why = session.meter->why();
   const MonotonicTime at = why == EndReason::idle ? session.meter->deadline() : moment.now;
-  ends_.push_back({.user = session.user, .session = session.id, .why = why, .at = moment.wall_at(at)});
+  ends_.free.waiting.push_back(
+      {.end = {.user = session.user, .session = session.id, .why = why, .at = moment.wall_at(at)}});
   table_.end_is_under_way(session.user);
   ++counters_.sessions_ended;
   session.meter.reset();
@@ -139,36 +140,56 @@ void Biller::catch_up(Session& session, const Moment& moment) {
 
 // ---- the ledger
 
-std::vector<ChargeRequest> Biller::take_charges(const Moment& moment) {
+std::vector<ChargeRequest> Biller::take_charges(const Moment& moment, Turn turn) {
+  bring_back_postponed(charges_, moment);
   std::vector<ChargeRequest> charges;
-  if (moment.now < next_charges()) return charges;
-  bring_back_postponed(moment);
-  for (; !due_.empty() && charges.size() < settings_.max_batch; due_.pop_front()) {
-    Session* session = table_.find(due_.front().session);
+  Lane<Due>& lane = charges_.of(turn);
+  if (moment.now < lane.next()) return charges;
+  for (; !lane.waiting.empty() && charges.size() < most_at_once(turn); lane.waiting.pop_front()) {
+    const Due due = lane.waiting.front();
+    Session* session = table_.find(due.session);
     if (!session || !session->meter || session->meter->owed() == 0) continue;
-    charges_under_way_.push_back(due_.front());
-    charges.push_back(request_for(*session, due_.front(), moment));
+    lane.under_way.push_back(due);
+    charges.push_back(request_for(*session, moment));
+    charges.back().turn = turn;
   }
   if (!charges.empty()) ++counters_.charge_batches;
   return charges;
 }
 
-void Biller::bring_back_postponed(const Moment& moment) {
-  const auto end = postponed_.upper_bound(moment.now);
-  for (auto it = postponed_.begin(); it != end; ++it) due_.push_back(it->second);
-  postponed_.erase(postponed_.begin(), end);
+std::vector<EndRequest> Biller::take_ends(const Moment& moment, Turn turn) {
+  bring_back_postponed(ends_, moment);
+  std::vector<EndRequest> ends;
+  Lane<DueEnd>& lane = ends_.of(turn);
+  if (moment.now < lane.next() || charges_are_tried_first()) return ends;
+  for (; !lane.waiting.empty() && ends.size() < most_at_once(turn); lane.waiting.pop_front()) {
+    lane.under_way.push_back(lane.waiting.front());
+    ends.push_back(lane.waiting.front().end);
+    ends.back().turn = turn;
+  }
+  return ends;
 }
 
-std::vector<EndRequest> Biller::take_ends(const Moment& moment) {
-  if (moment.now < next_ends()) return {};
-  for (; !postponed_ends_.empty() && postponed_ends_.front().at <= moment.now; postponed_ends_.pop_front())
-    ends_.push_back(postponed_ends_.front().end);
-  for (; !ends_.empty() && ends_under_way_.size() < settings_.max_batch; ends_.pop_front())
-    ends_under_way_.push_back(ends_.front());
-  return ends_under_way_;
+template <class Item>
+void Biller::bring_back_postponed(Lanes<Item>& lanes, const Moment& moment) {
+  const auto end = lanes.postponed.upper_bound(moment.now);
+  for (auto it = lanes.postponed.begin(); it != end; ++it) {
+    const Turn turn = it->second.tries < tries_before_the_line ? Turn::if_free : Turn::in_line;
+    lanes.of(turn).waiting.push_back(std::move(it->second));
+  }
+  lanes.postponed.erase(lanes.postponed.begin(), end);
 }
 
-ChargeRequest Biller::request_for(Session& session, const Due& due, const Moment& moment) const {
+template <class Item>
+void Biller::postpone(Lanes<Item>& lanes, Item item, const Moment& moment) {
+  constexpr unsigned most_doublings = 16;
+  const auto pause = settings_.first_pause * (1 << std::min(item.tries, most_doublings));
+  ++item.tries;
+  lanes.postponed.emplace(moment.now + std::min<std::chrono::nanoseconds>(pause, settings_.longest_pause),
+                          std::move(item));
+}
+
+ChargeRequest Biller::request_for(Session& session, const Moment& moment) const {
   const Meter& meter = *session.meter;
   ChargeRequest request{.user = session.user,
                         .session = session.id,
@@ -179,7 +200,6 @@ ChargeRequest Biller::request_for(Session& session, const Due& due, const Moment
                         .from = moment.wall_at(meter.next_begin()),
                         .label = {},
                         .exit = {}};
-  if (due.tries >= tries_before_the_line) request.turn = Turn::in_line;
   if (request.number == 1) {
     request.label = session.label;
     request.exit = table_.exit_of(session);
@@ -187,29 +207,23 @@ ChargeRequest Biller::request_for(Session& session, const Due& due, const Moment
   return request;
 }
 
-void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment) {
-  const std::vector<Due> asked = std::exchange(charges_under_way_, {});
-  charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
+void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment,
+                        Turn turn) {
+  std::vector<Due> asked = std::exchange(charges_.of(turn).under_way, {});
+  if (turn == Turn::if_free)
+    charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
   if (!answer.ok() || answer->size() != asked.size()) {
-    due_.insert(due_.begin(), asked.begin(), asked.end());
-    charges_not_before_ = moment.now + settings_.retry_after;
+    charges_.take_back(std::move(asked), turn, moment.now + settings_.retry_after);
     return advance(moment);
   }
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Session* session = table_.find(asked[i].session);
     if (!session || !session->meter) continue;
     const ChargeResult& result = (*answer)[i];
-    result.outcome == ChargeResult::Outcome::later ? postpone(asked[i], moment)
+    result.outcome == ChargeResult::Outcome::later ? postpone(charges_, asked[i], moment)
                                                    : apply(*session, result, moment);
   }
   advance(moment);
-}
-
-void Biller::postpone(const Due& due, const Moment& moment) {
-  constexpr unsigned most_doublings = 16;
-  const auto pause = settings_.first_pause * (1 << std::min(due.tries, most_doublings));
-  postponed_.emplace(moment.now + std::min<std::chrono::nanoseconds>(pause, settings_.longest_pause),
-                     Due{due.session, due.tries + 1});
 }
 
 void Biller::apply(Session& session, const ChargeResult& result, const Moment& moment) {
@@ -229,52 +243,29 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
     case ChargeResult::Outcome::later: break;  // see postpone()
   }
   Session* left = table_.find(handle);  // it may have ended and be gone
-  if (left && left->meter && left->meter->owed() > 0) due_.push_back({handle});
+  if (left && left->meter && left->meter->owed() > 0) charges_.free.waiting.push_back({handle});
 }
 
-void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment) {
-  const std::vector<EndRequest> asked = std::exchange(ends_under_way_, {});
-  if (!answer.ok() || answer->size() != asked.size()) {
-    ends_.insert(ends_.begin(), asked.begin(), asked.end());
-    ends_not_before_ = moment.now + settings_.retry_after;
-    return;
-  }
+void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment, Turn turn) {
+  std::vector<DueEnd> asked = std::exchange(ends_.of(turn).under_way, {});
+  if (!answer.ok() || answer->size() != asked.size())
+    return ends_.take_back(std::move(asked), turn, moment.now + settings_.retry_after);
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    if ((*answer)[i] == EndOutcome::ended) {
-      table_.end_is_known(asked[i].user);
-      continue;
-    }
-    postponed_ends_.push_back({asked[i], moment.now + settings_.retry_after});
-    postponed_ends_.back().end.turn = Turn::in_line;
+    (*answer)[i] == EndOutcome::later ? postpone(ends_, std::move(asked[i]), moment)
+                                      : table_.end_is_known(asked[i].end.user);
   }
 }
 
 // ---- what to do
 
-MonotonicTime Biller::next_charges() const {
-  if (!charges_under_way_.empty()) return MonotonicTime::max();
-  if (!due_.empty()) return charges_not_before_;
-  return postponed_.empty() ? MonotonicTime::max() : std::max(charges_not_before_, postponed_.begin()->first);
-}
-
-MonotonicTime Biller::next_ends() const {
-  // It would let us wait for its time limit twice.
-  const bool charges_are_tried_first =
-      charges_find_no_ledger_ && !(due_.empty() && postponed_.empty() && charges_under_way_.empty());
-  if (!ends_under_way_.empty() || charges_are_tried_first) return MonotonicTime::max();
-  if (!ends_.empty()) return ends_not_before_;
-  return postponed_ends_.empty() ? MonotonicTime::max()
-                                 : std::max(ends_not_before_, postponed_ends_.front().at);
-}
-
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
-  return std::min({deadline, next_charges(), next_ends()});
+  return std::min(
+      {deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next()});
 }
 
 std::uint64_t Biller::unsettled() const {
-  return counters_.sessions_started - counters_.sessions_ended + ends_.size() + postponed_ends_.size() +
-         ends_under_way_.size();
+  return counters_.sessions_started - counters_.sessions_ended + ends_.size();
 }
 
 void Biller::note_latency(std::chrono::nanoseconds latency) {

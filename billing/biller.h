@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -39,9 +40,9 @@ struct Cut {
 struct BillerSettings {
   /// Rule 7. At least least_outage_grace, which an ordinary answer may take as well.
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
-  /// The pause after a batch that found no ledger, and before an end that was to be asked later.
+  /// The pause after a batch that found no ledger.
   std::chrono::milliseconds retry_after{200};
-  /// The pause before a charge that was to be asked later: twice as long each time, up to the second one. Who
+  /// The pause before what was to be asked later: twice as long each time, up to the second one. Who
   /// has a user locked is nearly always done within milliseconds.
   std::chrono::milliseconds first_pause{10};
   std::chrono::milliseconds longest_pause{1000};
@@ -89,14 +90,19 @@ class Biller {
 
   // -- the ledger
 
-  /// What to charge now, at most one increment of each session; empty: nothing, or a batch is under way.
-  std::vector<ChargeRequest> take_charges(const Moment& moment);
+  // Two of each may be under way at a time: a batch of all that is due, and one that stands in line, because
+  // its user was never found free. It waits where it holds up nobody else.
+
+  /// What to charge now, at most one increment of each session; empty: nothing, or some are under way.
+  std::vector<ChargeRequest> take_charges(const Moment& moment, Turn turn = Turn::if_free);
   /// The answer to the charges under way. With `unavailable`, or anything else that answers no single
   /// request, the same is asked again later.
-  void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment);
+  void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment,
+                  Turn turn = Turn::if_free);
   /// The same for the sessions whose end is to be written. Not asked while charges find no ledger.
-  std::vector<EndRequest> take_ends(const Moment& moment);
-  void on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment);
+  std::vector<EndRequest> take_ends(const Moment& moment, Turn turn = Turn::if_free);
+  void on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment,
+               Turn turn = Turn::if_free);
 
   // -- what to do
 
@@ -120,9 +126,41 @@ class Biller {
     plugin::SessionHandle session;
     unsigned tries = 0;  ///< of its next charge that were answered with `later`
   };
-  struct PostponedEnd {
+  struct DueEnd {
     EndRequest end;
-    MonotonicTime at;
+    unsigned tries = 0;  ///< that were answered with `later`
+  };
+  /// What goes to the ledger in one call after the other.
+  template <class Item>
+  struct Lane {
+    std::deque<Item> waiting;
+    std::vector<Item> under_way;
+    MonotonicTime not_before = MonotonicTime::min();
+
+    std::size_t size() const { return waiting.size() + under_way.size(); }
+    MonotonicTime next() const {
+      return under_way.empty() && !waiting.empty() ? not_before : MonotonicTime::max();
+    }
+  };
+  /// A lane for each turn, and who was to be asked later, by when he is due again.
+  template <class Item>
+  struct Lanes {
+    Lane<Item> free, line;
+    std::multimap<MonotonicTime, Item> postponed;
+
+    /// What got no answer: the batch is asked again from `at` on, and who stood in line with a batch, where a
+    /// failure is noticed.
+    void take_back(std::vector<Item> asked, Turn turn, MonotonicTime at) {
+      if (turn == Turn::if_free) free.not_before = at;
+      free.waiting.insert(turn == Turn::if_free ? free.waiting.begin() : free.waiting.end(), asked.begin(),
+                          asked.end());
+    }
+    Lane<Item>& of(Turn turn) { return turn == Turn::if_free ? free : line; }
+    std::size_t size() const { return free.size() + line.size() + postponed.size(); }
+    MonotonicTime next() const {
+      const MonotonicTime back = postponed.empty() ? MonotonicTime::max() : postponed.begin()->first;
+      return std::min({free.next(), line.next(), back});
+    }
   };
 
   template <class Transition>
@@ -132,12 +170,15 @@ class Biller {
   void stop_relaying(Session& session);
   void conclude(Session& session, const Moment& moment);
   void begin_metering(Session& session, MonotonicTime at);
-  ChargeRequest request_for(Session& session, const Due& due, const Moment& moment) const;
+  ChargeRequest request_for(Session& session, const Moment& moment) const;
   void apply(Session& session, const ChargeResult& result, const Moment& moment);
-  void postpone(const Due& due, const Moment& moment);
-  void bring_back_postponed(const Moment& moment);
-  MonotonicTime next_charges() const;
-  MonotonicTime next_ends() const;
+  template <class Item>
+  void postpone(Lanes<Item>& lanes, Item item, const Moment& moment);
+  template <class Item>
+  void bring_back_postponed(Lanes<Item>& lanes, const Moment& moment);
+  std::size_t most_at_once(Turn turn) const { return turn == Turn::if_free ? settings_.max_batch : 1; }
+  /// Ends would let us wait for the same silent ledger twice.
+  bool charges_are_tried_first() const { return charges_find_no_ledger_ && charges_.size() > 0; }
   void note_latency(std::chrono::nanoseconds latency);
 
   SessionTable& table_;
@@ -146,16 +187,9 @@ class Biller {
   std::deque<Terms> terms_;  // all that were ever in force, because meters point to theirs; the last one is
 
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
-  std::deque<Due> due_;
-  std::multimap<MonotonicTime, Due> postponed_;  // by when they are due again
-  std::vector<Due> charges_under_way_;
-  MonotonicTime charges_not_before_ = MonotonicTime::min();
+  Lanes<Due> charges_;
+  Lanes<DueEnd> ends_;
   bool charges_find_no_ledger_ = false;
-
-  std::deque<EndRequest> ends_;              // not yet sent
-  std::deque<PostponedEnd> postponed_ends_;  // in the order in which they are due again
-  std::vector<EndRequest> ends_under_way_;
-  MonotonicTime ends_not_before_ = MonotonicTime::min();
 
   std::vector<Cut> cuts_;
   MeteringCounters counters_;

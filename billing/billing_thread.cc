@@ -14,6 +14,9 @@ constexpr std::size_t max_batches_waiting = 2;
 // Cutting as many takes about a millisecond.
 constexpr std::size_t users_at_a_time = 256;
 
+using Charged = LedgerResult<std::vector<ChargeResult>>;
+using Ended = LedgerResult<std::vector<EndOutcome>>;
+
 LedgerError stopped() {
   return {LedgerError::Code::unavailable, "the ledger thread has stopped"};
 }
@@ -27,7 +30,8 @@ BillingThread::BillingThread(Biller& biller, const Clock& clock, LedgerHealth& h
       health_(health),
       node_(std::move(node)),
       on_cut_(std::move(on_cut)),
-      ledger_("payg-charges", std::move(factory), max_batches_waiting),
+      ledger_("payg-charges", factory, max_batches_waiting),
+      line_("payg-line", factory, max_batches_waiting),
       thread_([this] { run(); }) {}
 
 BillingThread::~BillingThread() {
@@ -82,28 +86,35 @@ void BillingThread::work_through(const std::vector<Task>& tasks) {
   for (const Task& task : tasks) task(biller_, now);
   biller_.advance(now);
   for (const Cut& cut : biller_.take_cuts()) on_cut_(cut);
-  if (auto charges = biller_.take_charges(now); !charges.empty()) send(std::move(charges));
-  if (auto ends = biller_.take_ends(now); !ends.empty()) send(std::move(ends));
+  send_what_is_due(Turn::if_free, now);
+  send_what_is_due(Turn::in_line, now);
 }
 
-void BillingThread::send(std::vector<ChargeRequest> charges) {
-  const auto shared = std::make_shared<const std::vector<ChargeRequest>>(std::move(charges));
-  const bool sent = ledger_.post([this, shared](Ledger& ledger) {
-    const auto answer = std::make_shared<const LedgerResult<std::vector<ChargeResult>>>(
-        health_.charge("charging", [&] { return ledger.charge(node_, *shared); }));
-    post([answer](Biller& biller, const Moment& now) { biller.on_charges(*answer, now); });
-  });
-  if (!sent) biller_.on_charges(stopped(), moment());
+void BillingThread::send_what_is_due(Turn turn, const Moment& now) {
+  if (auto charges = biller_.take_charges(now, turn); !charges.empty()) {
+    send<Charged>(
+        turn, "charging",
+        [this, charges = std::move(charges)](Ledger& ledger) { return ledger.charge(node_, charges); },
+        &Biller::on_charges);
+  }
+  if (auto ends = biller_.take_ends(now, turn); !ends.empty()) {
+    send<Ended>(
+        turn, "ending sessions",
+        [ends = std::move(ends)](Ledger& ledger) { return ledger.end_sessions(ends); }, &Biller::on_ends);
+  }
 }
 
-void BillingThread::send(std::vector<EndRequest> ends) {
-  const auto shared = std::make_shared<const std::vector<EndRequest>>(std::move(ends));
-  const bool sent = ledger_.post([this, shared](Ledger& ledger) {
-    const auto answer = std::make_shared<const LedgerResult<std::vector<EndOutcome>>>(
-        health_.charge("ending sessions", [&] { return ledger.end_sessions(*shared); }));
-    post([answer](Biller& biller, const Moment& now) { biller.on_ends(*answer, now); });
+template <class Answer>
+void BillingThread::send(Turn turn, std::string_view what, std::function<Answer(Ledger&)> ask,
+                         void (Biller::*tell)(const Answer&, const Moment&, Turn)) {
+  LedgerThread& thread = turn == Turn::if_free ? ledger_ : line_;
+  const bool sent = thread.post([this, turn, what, ask = std::move(ask), tell](Ledger& ledger) {
+    // Whether the ledger takes charges is judged by the batches, with which goes again what fails here.
+    auto answer = std::make_shared<const Answer>(
+        turn == Turn::if_free ? health_.charge(what, [&] { return ask(ledger); }) : ask(ledger));
+    post([answer, tell, turn](Biller& biller, const Moment& now) { (biller.*tell)(*answer, now, turn); });
   });
-  if (!sent) biller_.on_ends(stopped(), moment());
+  if (!sent) (biller_.*tell)(stopped(), moment(), turn);
 }
 
 std::optional<std::uint64_t> BillingThread::drain(std::chrono::milliseconds limit) {
@@ -126,6 +137,7 @@ void BillingThread::stop() {
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   ledger_.stop();
+  line_.stop();
 }
 
 MeteringCounters BillingThread::counters() const {

@@ -17,7 +17,8 @@
 namespace payg::billing {
 
 /// Runs a Biller: the billing thread, which owns the meters and the deadlines, and beside it the ledger
-/// thread on which nothing but charges and ends is done. Thread-safe.
+/// thread on which nothing but charges and ends is done, and one for those of them that stand in line.
+/// Thread-safe.
 class BillingThread {
  public:
   /// Runs on the billing thread, in the order of the posts.
@@ -54,8 +55,11 @@ class BillingThread {
   void run();
   void wait_for_work(std::unique_lock<std::mutex>& lock, MonotonicTime deadline);
   void work_through(const std::vector<Task>& tasks);
-  void send(std::vector<ChargeRequest> charges);
-  void send(std::vector<EndRequest> ends);
+  void send_what_is_due(Turn turn, const Moment& now);
+  /// `ask` on the ledger thread of that turn, and `tell` the biller its answer.
+  template <class Answer>
+  void send(Turn turn, std::string_view what, std::function<Answer(Ledger&)> ask,
+            void (Biller::*tell)(const Answer&, const Moment&, Turn));
   Moment moment() const { return {clock_.now(), clock_.wall_now()}; }
 
   Biller& biller_;
@@ -74,7 +78,7 @@ class BillingThread {
   std::optional<std::uint64_t> unsettled_;  // sessions, since all were cut
   bool stopping_ = false;
 
-  LedgerThread ledger_;
+  LedgerThread ledger_, line_;
   std::thread thread_;  // last: it uses all of the above
 };
 

@@ -18,8 +18,8 @@ constexpr auto poll_interval = 1s;
 // committed. What is read twice is harmless.
 constexpr auto overlap = 10s;
 // Longer than a read of standings takes.
-constexpr auto confirmed_for = 30s;
-static_assert(confirmed_for > Ledger::longest_silence);
+constexpr auto confirmed_for = 60s;
+static_assert(confirmed_for > 2 * Ledger::longest_silence);
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
@@ -124,32 +124,50 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
 /// In portions, so that nobody's charges wait for long. Whose user is locked is tried again a second later,
 /// and holds up nobody who wants to start.
 LedgerResult<Done> NodeKeeper::end_left_open(Ledger& ledger) {
-  if (left_open_.empty()) return Done{};
-  const WallTime now = host_.clock().wall_now();
-  std::vector<LeftOpen> locked;
-  std::int64_t posted = 0;
-  for (std::size_t begin = 0; begin < left_open_.size(); begin += end_portion) {
-    const auto portion =
-        std::span(left_open_).subspan(begin, std::min(end_portion, left_open_.size() - begin));
-    std::vector<EndRequest> ends;
-    for (const LeftOpen& one : portion)
-      ends.push_back({one.user, one.session, EndReason::node_lost, now, Turn::in_line});
-    const auto outcomes = ledger.end_sessions(ends);
-    if (!outcomes) return outcomes.error();
-    for (std::size_t i = 0; i < portion.size(); ++i) {
-      if ((*outcomes)[i] == EndOutcome::later)
-        locked.push_back(portion[i]);
-      else
-        posted += portion[i].unposted.units();
+  const std::vector<LeftOpen> all = std::exchange(left_open_, {});
+  for (std::size_t begin = 0; begin < all.size(); begin += end_portion) {
+    const auto portion = std::span(all).subspan(begin, std::min(end_portion, all.size() - begin));
+    if (const auto ended = end_portion_of(portion, Turn::if_free, ledger); !ended) {
+      left_open_.insert(left_open_.end(), all.begin() + static_cast<std::ptrdiff_t>(begin), all.end());
+      return ended;
     }
   }
-  const std::size_t ended = left_open_.size() - locked.size();
-  left_open_ = std::move(locked);
-  if (ended == 0) return Done{};
-  host_.log(plugin::LogLevel::warning, "billing",
-            "ended " + std::to_string(ended) + " sessions that node " + settings_.node +
-                " had left open: " + Credits::from_units(posted).to_exact_string() +
-                " credits; left, since their users are locked: " + std::to_string(left_open_.size()));
+  return Done{};
+}
+
+/// One at each look, each in turn: a user may be locked whenever he is looked at.
+LedgerResult<Done> NodeKeeper::stand_in_line(Ledger& ledger) {
+  if (left_open_.empty()) return Done{};
+  const LeftOpen one = left_open_.front();
+  left_open_.erase(left_open_.begin());
+  const auto ended = end_portion_of({&one, 1}, Turn::in_line, ledger);
+  if (!ended) left_open_.push_back(one);
+  return ended;
+}
+
+/// Those who are locked are left open.
+LedgerResult<Done> NodeKeeper::end_portion_of(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger) {
+  const WallTime now = host_.clock().wall_now();
+  std::vector<EndRequest> ends;
+  for (const LeftOpen& one : portion)
+    ends.push_back({one.user, one.session, EndReason::node_lost, now, turn});
+  const auto outcomes = ledger.end_sessions(ends);
+  if (!outcomes) return outcomes.error();
+  std::size_t ended = 0;
+  std::int64_t posted = 0;
+  for (std::size_t i = 0; i < portion.size(); ++i) {
+    if ((*outcomes)[i] == EndOutcome::later) {
+      left_open_.push_back(portion[i]);
+      continue;
+    }
+    ++ended;
+    posted += portion[i].unposted.units();
+  }
+  if (ended > 0) {
+    host_.log(plugin::LogLevel::warning, "billing",
+              "ended " + std::to_string(ended) + " sessions that node " + settings_.node +
+                  " had left open: " + Credits::from_units(posted).to_exact_string() + " credits");
+  }
   return Done{};
 }
 
@@ -171,7 +189,7 @@ LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
 void NodeKeeper::keep(Ledger& ledger) {
   if (!look_for_changed_users(ledger)) return;  // spares two more waits for the same silence
   look_for_ended_sessions(ledger);
-  health_.note_write("ending what was left open", end_left_open(ledger));
+  if (end_left_open(ledger)) (void)stand_in_line(ledger);
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
 }
 

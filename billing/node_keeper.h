@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -68,6 +69,8 @@ class NodeKeeper {
   bool prepare(Ledger& ledger);
   LedgerResult<Done> prepare_step_by_step(Ledger& ledger);
   LedgerResult<Done> end_left_open(Ledger& ledger);
+  LedgerResult<Done> stand_in_line(Ledger& ledger);
+  LedgerResult<Done> end_portion_of(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
   void keep(Ledger& ledger);
   /// False: the ledger gave no answer.

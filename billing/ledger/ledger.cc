@@ -26,7 +26,9 @@ std::optional<SessionId> parse_session_id(std::string_view hex) {
 }
 
 LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request) {
-  const auto outcomes = ledger.end_sessions({&request, 1});
+  EndRequest patient = request;
+  patient.turn = Turn::in_line;
+  const auto outcomes = ledger.end_sessions({&patient, 1});
   if (!outcomes) return outcomes.error();
   if (outcomes->front() == EndOutcome::later)
     return LedgerError{LedgerError::Code::unavailable, "somebody else has the user locked"};

@@ -96,7 +96,9 @@ std::string_view name_of(EndReason reason) noexcept;
 /// What becomes of a request whose user somebody else has locked.
 enum class Turn {
   if_free,  ///< it is left out: nobody is held up
-  in_line,  ///< it stands in line for a moment: who never does may find the user locked again and again
+  /// It stands in line for Ledger::in_line_wait: who never does may find the user locked again and again.
+  /// Only for a request that is alone in its call; others are left out.
+  in_line,
 };
 
 /// One increment that one session wants to buy. Sending the same (session, number) again is always safe.
@@ -247,7 +249,6 @@ class Ledger {
   static constexpr std::chrono::seconds longest_silence{21};
 
   static constexpr std::chrono::milliseconds in_line_wait{50};
-  static constexpr std::size_t max_in_line = 2;
 
   virtual ~Ledger() = default;
 
@@ -284,8 +285,8 @@ class Ledger {
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever. Only
-  /// then it waits, at most in_line_wait for each of max_in_line users, for those who stand in line.
+  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever. Only a
+  /// request that is alone may stand in line.
   /// REQUIRES: at most one request for each session; the sessions run on `node`.
   virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                          std::span<const ChargeRequest> requests) = 0;

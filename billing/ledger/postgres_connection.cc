@@ -45,6 +45,8 @@ LedgerError::Code code_of(std::string_view sqlstate) {
   return LedgerError::Code::broken;
 }
 
+constexpr std::string_view lock_not_available = "55P03";
+
 /// deadlock_detected, serialization_failure
 bool is_collision(std::string_view sqlstate) {
   return sqlstate == "40P01" || sqlstate == "40001";
@@ -194,6 +196,7 @@ LedgerResult<Done> PostgresConnection::script(const char* sql, Patience patience
 
 PostgresConnection::Results PostgresConnection::run(const std::vector<PostgresStatement>& statements,
                                                     Patience patience) {
+  waited_in_vain_ = false;
   if (auto failure = connect()) return *failure;
   auto results = send_and_collect(statements, patience);
   if (results) return results;
@@ -246,6 +249,7 @@ std::optional<PostgresConnection::Failure> PostgresConnection::collect(std::vect
         const std::string_view sqlstate = field == nullptr ? "08000" : field;
         failure =
             Failure{{code_of(sqlstate), one_line(PQresultErrorMessage(*result))}, Failure::Retry::never};
+        waited_in_vain_ = sqlstate == lock_not_available;
         if (is_collision(sqlstate)) failure->retry = Failure::Retry::at_once;
         if (is_farewell(sqlstate)) failure->retry = Failure::Retry::on_a_new_connection;
       }

@@ -100,6 +100,8 @@ class PostgresConnection {
                                                    Patience patience = Patience::call);
   /// The same for one statement.
   LedgerResult<PostgresRows> query(PostgresStatement statement);
+  /// The last transaction was given up, and rolled back, because somebody else held a lock for too long.
+  bool waited_in_vain() const noexcept { return waited_in_vain_; }
 
   /// How long statements may wait for locks and run, for one transaction: a database session may be shared
   /// through a pooler.
@@ -133,6 +135,7 @@ class PostgresConnection {
   void roll_back();
   /// Gives the connection up.
   Failure lost();
+  bool waited_in_vain_ = false;
   bool is_silent_ = false;  ///< it was given up because the server said nothing, not because it was cut
 
   struct Finish {

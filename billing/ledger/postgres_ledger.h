@@ -15,8 +15,7 @@ namespace payg::billing {
 /// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
 /// users' rows of user_credits in the order of their ids, the next one reads and writes. Batches leave out
 /// the users whose rows somebody else has locked, and answer `later` for them; who stands in line is waited
-/// for in a transaction of his own. Keeps nothing in the database
-/// session, so it works behind PgBouncer in transaction mode.
+/// for. Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
 class PostgresLedger final : public Ledger {
  public:
   explicit PostgresLedger(std::string url) : connection_(std::move(url)) {}
@@ -57,11 +56,6 @@ class PostgresLedger final : public Ledger {
   LedgerResult<AuditReport> audit() override;
 
  private:
-  /// One transaction each, for users who are not locked, or one who is waited for.
-  LedgerResult<std::vector<ChargeResult>> charge_batch(std::string_view node,
-                                                       std::span<const ChargeRequest> requests, Turn turn);
-  LedgerResult<std::vector<EndOutcome>> end_batch(std::span<const EndRequest> requests, Turn turn);
-
   PostgresConnection connection_;
 };
 

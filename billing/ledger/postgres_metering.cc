@@ -141,35 +141,9 @@ struct ChargeColumns {
   std::vector<std::string> labels, exits;
 };
 
-bool is_later(const ChargeResult& result) {
-  return result.outcome == ChargeResult::Outcome::later;
-}
-bool is_later(EndOutcome outcome) {
-  return outcome == EndOutcome::later;
-}
-
-/// Asks again, for one user at a time, what was left out and stands in line, and puts the answers in their
-/// places. Who cannot be locked now either stays where he is.
-template <class Request, class Answer, class Ask>
-void wait_in_line(std::span<const Request> requests, std::vector<Answer>& answers, Ask ask) {
-  std::vector<UserId> tried;
-  for (std::size_t i = 0; i < requests.size() && tried.size() < Ledger::max_in_line; ++i) {
-    const UserId user = requests[i].user;
-    if (!is_later(answers[i]) || requests[i].turn != Turn::in_line) continue;
-    if (std::find(tried.begin(), tried.end(), user) != tried.end()) continue;
-    tried.push_back(user);
-    // All that he asked, since it is answered in order.
-    std::vector<Request> his;
-    std::vector<std::size_t> places;
-    for (std::size_t place = 0; place < requests.size(); ++place) {
-      if (requests[place].user != user) continue;
-      his.push_back(requests[place]);
-      places.push_back(place);
-    }
-    const auto asked = ask(his);
-    if (!asked) continue;
-    for (std::size_t place = 0; place < places.size(); ++place) answers[places[place]] = (*asked)[place];
-  }
+template <class Request>
+Turn turn_of(std::span<const Request> requests) {
+  return requests.size() == 1 ? requests.front().turn : Turn::if_free;
 }
 
 ChargeResult read_charge(const PostgresRows& rows, int row) {
@@ -192,16 +166,7 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   for (const ChargeRequest& request : requests) {
     if (auto refusal = check_charge(request)) return *refusal;
   }
-  auto answers = charge_batch(node, requests, Turn::if_free);
-  if (!answers) return answers;
-  wait_in_line(requests, *answers,
-               [&](const std::vector<ChargeRequest>& one) { return charge_batch(node, one, Turn::in_line); });
-  return answers;
-}
-
-LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge_batch(std::string_view node,
-                                                                     std::span<const ChargeRequest> requests,
-                                                                     Turn turn) {
+  const Turn turn = turn_of(requests);
   const ChargeColumns columns(requests);
   auto statements = postgres::lock_users(columns.users, turn);
   // Where the tables have grown faster than the statistics, compiling the plan would take longer than running
@@ -211,6 +176,8 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge_batch(std::string
                                                columns.prices, columns.increments, columns.rates,
                                                columns.starts, columns.labels, columns.exits)});
   const auto results = connection_.transact(std::move(statements));
+  if (!results && turn == Turn::in_line && connection_.waited_in_vain())
+    return std::vector<ChargeResult>{{.outcome = ChargeResult::Outcome::later, .amount = {}, .balance = {}}};
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
   std::vector<ChargeResult> answers;
@@ -221,17 +188,9 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge_batch(std::string
 }
 
 LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
-  if (requests.empty()) return std::vector<EndOutcome>();
-  auto outcomes = end_batch(requests, Turn::if_free);
-  if (!outcomes) return outcomes;
-  wait_in_line(requests, *outcomes,
-               [&](const std::vector<EndRequest>& one) { return end_batch(one, Turn::in_line); });
-  return outcomes;
-}
-
-LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_batch(std::span<const EndRequest> requests,
-                                                                Turn turn) {
   std::vector<EndOutcome> outcomes;
+  if (requests.empty()) return outcomes;
+  const Turn turn = turn_of(requests);
   std::vector<std::int64_t> users, sessions, times;
   std::vector<std::string> reasons;
   for (const EndRequest& request : requests) {
@@ -244,6 +203,8 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_batch(std::span<const 
   statements.push_back({end_sql, parameters(users, sessions, reasons, times)});
   statements.push_back({ended_sql, parameters(users)});
   const auto results = connection_.transact(std::move(statements));
+  if (!results && turn == Turn::in_line && connection_.waited_in_vain())
+    return std::vector{EndOutcome::later};
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
   for (int row = 0; row < rows.count(); ++row)

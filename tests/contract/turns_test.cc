@@ -1,8 +1,7 @@
 #include <array>
-#include <atomic>
-#include <thread>
 
 #include "tests/contract/books.h"
+#include "tests/support/harness/patience.h"
 #include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 
@@ -50,72 +49,31 @@ class PostgresTurns : public testing::Test {
   std::vector<User> users;
 };
 
-/// Writers of one user's row who hand it to each other, so that nobody ever finds it free.
-class Crowd {
- public:
-  Crowd(const PostgresDatabase& database, const User& user) {
-    for (std::thread& writer : writers_) {
-      writer = std::thread([this, &database, lock = of(user, "user_credits")] {
-        while (!leaving_) {
-          const PostgresLock held(database.url(), lock);
-          ++turns_;
-        }
-      });
-    }
-    // All of them have come.
-    while (turns_ < 20) std::this_thread::yield();
-  }
-  ~Crowd() {
-    leaving_ = true;
-    for (std::thread& writer : writers_) writer.join();
-  }
-  Crowd(const Crowd&) = delete;
-  Crowd& operator=(const Crowd&) = delete;
-
- private:
-  std::atomic<bool> leaving_ = false;
-  std::atomic<int> turns_ = 0;
-  std::array<std::thread, 4> writers_;
-};
-
+// Whoever asks for nothing but a row that is free finds none here.
 TEST_F(PostgresTurns, WhoStandsInLineIsServedInACrowd) {
-  const Crowd crowd(database, users[0]);
-  while (charge({in_line(users[0])}) == std::vector{later}) {
-  }
+  const PostgresCrowd crowd(database.url(), of(users[0], "user_credits"));
+  EXPECT_TRUE(eventually([&] { return charge({in_line(users[0])}) == std::vector{granted}; }));
   EXPECT_EQ(value_of(ledger->balance(users[0].id)), credits(1).minus(minute_price).value());
   const std::array ends = {end_in_line(users[0])};
-  while (value_of(ledger->end_sessions(ends)) == std::vector{EndOutcome::later}) {
-  }
+  EXPECT_TRUE(
+      eventually([&] { return value_of(ledger->end_sessions(ends)) == std::vector{EndOutcome::ended}; }));
   expect_clean_books();
 }
 
-TEST_F(PostgresTurns, AFewAreWaitedForAndNobodyElseIsHeldUp) {
-  const PostgresLock alice(database.url(), of(users[0], "user_credits"));
-  const PostgresLock bob(database.url(), of(users[1], "user_credits"));
-  const PostgresLock carol(database.url(), of(users[2], "user_credits"));
-  EXPECT_EQ(charge({in_line(users[0]), in_line(users[1]), in_line(users[2]), in_line(users[3])}),
-            (std::vector{later, later, later, granted}));
-  const std::array ends = {end_in_line(users[0]), end_in_line(users[3])};
-  EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::later, EndOutcome::ended}));
+TEST_F(PostgresTurns, WhoWaitsInVainIsAskedLaterAndLeavesNothingBehind) {
+  const PostgresLock locked(database.url(), of(users[0], "user_credits"));
+  EXPECT_EQ(charge({in_line(users[0])}), std::vector{later});
+  const std::array ends = {end_in_line(users[0])};
+  EXPECT_EQ(value_of(ledger->end_sessions(ends)), std::vector{EndOutcome::later});
   EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                          " AND wait_event_type = 'Lock'"),
-            "0")
-      << "whoever gave up waits no more";
+            "0");
+  EXPECT_EQ(charge({in_line(users[1])}), std::vector{granted}) << "the connection is as good as before";
 }
 
-TEST_F(PostgresTurns, AllThatOneUserAskedIsAnsweredInOrder) {
-  const Crowd crowd(database, users[0]);
-  ChargeRequest second = minute(users[0], session_b, 1);
-  second.price = credits(1);
-  for (;;) {
-    const auto outcomes = charge({in_line(users[0]), minute(users[1], session_a, 1), second});
-    EXPECT_EQ(outcomes[1], granted);
-    if (outcomes[0] == later) continue;
-    EXPECT_EQ(outcomes, (std::vector{granted, granted, granted}));
-    break;
-  }
-  EXPECT_EQ(value_of(ledger->balance(users[0].id)), Credits()) << "the second one got what was left";
-  expect_clean_books();
+TEST_F(PostgresTurns, WhoIsNotAloneStandsInNoLine) {
+  const PostgresLock locked(database.url(), of(users[0], "user_credits"));
+  EXPECT_EQ(charge({in_line(users[0]), in_line(users[1])}), (std::vector{later, granted}));
 }
 
 TEST_F(PostgresTurns, ARowOfUsersThatSomebodyHoldsIsInNobodysWay) {

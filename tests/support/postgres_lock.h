@@ -1,7 +1,11 @@
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <latch>
 #include <memory>
 #include <string>
+#include <thread>
 
 struct pg_conn;
 
@@ -26,6 +30,23 @@ class PostgresLock {
   void run(const std::string& sql);
 
   std::unique_ptr<pg_conn, Finish> connection_;
+};
+
+/// Writers who lock the same and hand it to each other as long as this object lives: somebody is always in
+/// line, so that it is never found free.
+class PostgresCrowd {
+ public:
+  /// `statement` locks, e.g. "SELECT … FOR UPDATE". Returns when all of them have come.
+  PostgresCrowd(const std::string& url, const std::string& statement);
+  ~PostgresCrowd();
+  PostgresCrowd(const PostgresCrowd&) = delete;
+  PostgresCrowd& operator=(const PostgresCrowd&) = delete;
+
+ private:
+  void take_turns(const std::string& url, const std::string& statement, std::latch& all_are_here);
+
+  std::atomic<bool> leaving_ = false;
+  std::array<std::thread, 4> writers_;
 };
 
 }  // namespace payg::test

@@ -12,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using billing::Session;
+using billing::Turn;
 
 constexpr UserId alice{7}, bob{8};
 constexpr Credits ten_minutes = Credits::from_units(480'000);
@@ -335,6 +336,38 @@ TEST_F(BillerTest, WhoIsNeverFoundFreeStandsInLineBeforeTheCutWouldBeLate) {
   EXPECT_EQ(left(alice), ten_minutes.units() - 48'000);
   rig.run_for(100ms);
   EXPECT_EQ(left(alice), ten_minutes.units() - 2 * 48'000);
+}
+
+TEST_F(BillerTest, WhoStandsInLineIsAloneAndHoldsUpNoBatch) {
+  till.locked.insert(alice);
+  rig.connect(alice);
+  rig.connect(alice, "blue");
+  rig.run_for(70ms - 1ns);
+  rig.clock.set(rig.clock.now() + 1ns);
+  const auto line = rig.biller.take_charges(rig.moment(), Turn::in_line);
+  ASSERT_EQ(line.size(), 1U);
+  EXPECT_EQ(line[0].turn, Turn::in_line);
+  EXPECT_TRUE(rig.biller.take_charges(rig.moment(), Turn::in_line).empty()) << "one at a time";
+  rig.connect(bob);
+  EXPECT_EQ(left(bob), ten_minutes.units() - 48'000);
+
+  till.mood = MapTill::Mood::away;
+  rig.biller.on_charges(till.charge(line), rig.moment(), Turn::in_line);
+  till.mood = MapTill::Mood::answering;
+  till.locked.clear();
+  const auto batch = rig.biller.take_charges(rig.moment());
+  ASSERT_EQ(batch.size(), 1U) << "what failed in line goes with the next batch";
+  EXPECT_EQ(batch[0].session, line[0].session);
+}
+
+TEST_F(BillerTest, WhoIsStuckInLineDoesNotKeepTheOthersOut) {
+  till.locked.insert(alice);
+  till.in_a_crowd.insert(bob);
+  rig.connect(alice);
+  rig.connect(alice, "blue");
+  rig.connect(bob);
+  rig.run_for(100ms);
+  EXPECT_EQ(left(bob), ten_minutes.units() - 48'000);
 }
 
 TEST_F(BillerTest, AnEndOfWhoIsNeverFoundFreeStandsInLine) {

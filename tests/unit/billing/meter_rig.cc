@@ -86,13 +86,15 @@ void MeterRig::step() {
   bool has_asked = true;
   while (has_asked) {
     has_asked = false;
-    if (const auto charges = biller.take_charges(moment()); !charges.empty()) {
-      biller.on_charges(till.charge(charges), moment());
-      has_asked = true;
-    }
-    if (const auto ends = biller.take_ends(moment()); !ends.empty()) {
-      biller.on_ends(till.end(ends), moment());
-      has_asked = true;
+    for (const auto turn : {billing::Turn::if_free, billing::Turn::in_line}) {
+      if (const auto charges = biller.take_charges(moment(), turn); !charges.empty()) {
+        biller.on_charges(till.charge(charges), moment(), turn);
+        has_asked = true;
+      }
+      if (const auto ends = biller.take_ends(moment(), turn); !ends.empty()) {
+        biller.on_ends(till.end(ends), moment(), turn);
+        has_asked = true;
+      }
     }
   }
   for (const Cut& cut : biller.take_cuts()) cuts_.push_back({cut, clock.now()});

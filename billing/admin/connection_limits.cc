@@ -37,6 +37,10 @@ void ConnectionLimits::on_input(evbuffer*, const evbuffer_cb_info* info, void* c
   if (info->n_added > 0) sender->owner->count(*sender, info->n_added);
 }
 
+void ConnectionLimits::on_written(evhttp_request* request, void* self) noexcept {
+  static_cast<ConnectionLimits*>(self)->written(request);
+}
+
 void ConnectionLimits::on_closed(evhttp_connection* handle, void* self) noexcept {
   static_cast<ConnectionLimits*>(self)->forget(handle);
 }
@@ -91,19 +95,27 @@ void ConnectionLimits::forget(evhttp_connection* handle) {
 
 void ConnectionLimits::close_surplus() {
   while (connections_.size() > max_connections) {
-    evhttp_connection* const handle = longest_unanswered();
+    evhttp_connection* const handle = next_to_close();
     if (!handle) return;
     evhttp_connection_free(handle);
   }
 }
 
-evhttp_connection* ConnectionLimits::longest_unanswered() const {
-  const Connection* longest = nullptr;
+evhttp_connection* ConnectionLimits::next_to_close() const {
+  const Connection* waiting = nullptr;
+  const Connection* writing = nullptr;
+  std::size_t writing_count = 0;
+  const auto take_older = [](const Connection*& oldest, const Connection& other) {
+    if (!oldest || other.turn < oldest->turn) oldest = &other;
+  };
   for (const auto& [handle, connection] : connections_) {
     if (connection.state == Connection::State::answering) continue;
-    if (!longest || connection.turn < longest->turn) longest = &connection;
+    const bool is_writing = connection.state == Connection::State::writing;
+    if (is_writing) ++writing_count;
+    take_older(is_writing ? writing : waiting, connection);
   }
-  return longest ? longest->handle : nullptr;
+  const Connection* const chosen = writing_count > max_spared_writing || !waiting ? writing : waiting;
+  return chosen ? chosen->handle : nullptr;
 }
 
 // ---- sending and answering
@@ -121,6 +133,16 @@ void ConnectionLimits::on_request(evhttp_request* request) {
 }
 
 void ConnectionLimits::on_answered(evhttp_request* request) {
+  Connection* const connection = find(request);
+  if (!connection) return;
+  connection->state = Connection::State::writing;
+  connection->turn = ++last_turn_;
+  evhttp_request_set_on_complete_cb(request, on_written, this);
+}
+
+// evhttp calls it for every reply that was written to its end, and for no other: a connection that is closed
+// before is forgotten.
+void ConnectionLimits::written(evhttp_request* request) {
   Connection* const connection = find(request);
   if (!connection) return;
   connection->state = Connection::State::idle;

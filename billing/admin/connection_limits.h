@@ -25,8 +25,12 @@ class ConnectionLimits {
  public:
   /// A client that comes while so many are open is let in, and the one is closed whose last answer, or whose
   /// coming, is longest ago: nobody is kept out by others who stay. One that is being answered is not closed;
-  /// of these there are always fewer, which is up to the caller.
+  /// of these there are at most half as many, which is up to the caller.
   static constexpr std::size_t max_connections = 256;
+  /// Nor is one that a reply is being written to, while there are no more of these than this: it arrives
+  /// whole however slowly it is read. When there are more, the one is closed whose reply was begun longest
+  /// ago, so that who does not read keeps nobody out either.
+  static constexpr std::size_t max_spared_writing = max_connections / 4;
   /// From the first byte of a request to its last.
   static constexpr std::chrono::seconds max_request_time{30};
   /// More than a request whose head and body are not refused for their size, unless the body is cut in chunks
@@ -40,8 +44,10 @@ class ConnectionLimits {
   ConnectionLimits(const ConnectionLimits&) = delete;
   ConnectionLimits& operator=(const ConnectionLimits&) = delete;
 
-  /// A request is complete; from here on it may take its time until on_answered().
+  /// A request is complete; from here on it may take its time until on_answered(). Until its reply is written
+  /// nothing is read from its connection, to which read_request() and send_reply() see.
   void on_request(evhttp_request* request);
+  /// The reply is about to be sent. Takes the request's completion callback.
   void on_answered(evhttp_request* request);
   /// The loop runs no more: lets go of what was accepted in its last round. The limits outlive the
   /// connections.
@@ -49,12 +55,12 @@ class ConnectionLimits {
 
  private:
   struct Connection {
-    enum class State { idle, sending, answering };
+    enum class State { idle, sending, answering, writing };
     ConnectionLimits* owner;
     evhttp_connection* handle;
     evbuffer_cb_entry* watch = nullptr;
     State state = State::idle;
-    std::uint64_t turn = 0;    ///< in which it was accepted, or answered last
+    std::uint64_t turn = 0;    ///< in which it was accepted, or a reply to it was begun or written last
     MonotonicTime began_at{};  ///< of the request that is being sent
     std::size_t received = 0;  ///< of it, in bytes
   };
@@ -62,6 +68,7 @@ class ConnectionLimits {
   static bufferevent* on_accepted(event_base* base, void* self) noexcept;
   static void on_soon(evutil_socket_t, short, void* self) noexcept;
   static void on_input(evbuffer*, const evbuffer_cb_info* info, void* connection) noexcept;
+  static void on_written(evhttp_request* request, void* self) noexcept;
   static void on_closed(evhttp_connection* handle, void* self) noexcept;
   static void on_tick(evutil_socket_t, short, void* self) noexcept;
 
@@ -71,7 +78,8 @@ class ConnectionLimits {
   void count(Connection& connection, std::size_t bytes);
   void forget(evhttp_connection* handle);
   void close_surplus();
-  evhttp_connection* longest_unanswered() const;
+  evhttp_connection* next_to_close() const;
+  void written(evhttp_request* request);
   void close_refused_ones();
   void close_late_ones();
   Connection* find(evhttp_request* request);

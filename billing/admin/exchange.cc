@@ -1,6 +1,8 @@
 #include "billing/admin/exchange.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/keyvalq_struct.h>
 
 #include <algorithm>
@@ -51,6 +53,13 @@ std::string read_body(evhttp_request* request) {
   return body;
 }
 
+// evhttp itself reads on while a request is answered and its reply written: it would hold whatever a client
+// sends meanwhile, however much, and close whoever sends nothing for idle_limit or has closed his direction.
+// It begins to read again when the reply is written.
+void stop_reading(evhttp_connection* connection) {
+  if (connection) bufferevent_disable(evhttp_connection_get_bufferevent(connection), EV_READ);
+}
+
 }  // namespace
 
 EvhttpHandle make_evhttp(event_base* base) {
@@ -65,6 +74,7 @@ EvhttpHandle make_evhttp(event_base* base) {
 }
 
 std::optional<Request> read_request(evhttp_request* request) {
+  stop_reading(evhttp_request_get_connection(request));
   const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
   const char* path = uri ? evhttp_uri_get_path(uri) : nullptr;
   if (!path) return std::nullopt;
@@ -90,7 +100,10 @@ void send_reply(evhttp_request* request, const Reply& reply) {
   for (const auto& [name, value] : reply.headers) evhttp_add_header(headers, name.c_str(), value.c_str());
   evbuffer* output = evhttp_request_get_output_buffer(request);
   evbuffer_add(output, reply.body.data(), reply.body.size());
+  evhttp_connection* const connection = evhttp_request_get_connection(request);
   evhttp_send_reply(request, reply.status, nullptr, nullptr);
+  // Sending turns reading on. It only begins to write, and so frees no connection.
+  stop_reading(connection);
 }
 
 }  // namespace payg::billing

@@ -19,7 +19,8 @@ using EvhttpHandle = std::unique_ptr<evhttp, EvhttpFree>;
 /// An evhttp with every limit set; nullptr when there is no memory.
 EvhttpHandle make_evhttp(event_base* base);
 
-/// Copies what was asked; nullopt: evhttp could make nothing of its target.
+/// Copies what was asked; nullopt: evhttp could make nothing of its target. From here on nothing is read from
+/// the connection until the reply is written.
 std::optional<Request> read_request(evhttp_request* request);
 
 /// Answers and gives the request back to evhttp. Also when the client has gone: evhttp then frees it.

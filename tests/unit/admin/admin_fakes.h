@@ -53,7 +53,7 @@ class FakeHost final : public plugin::Host {
   }
   std::vector<plugin::Metric> metrics() const override {
     return {{.name = "payg_connections",
-             .help = "h",
+             .help = help,
              .kind = plugin::Metric::Kind::gauge,
              .labels = {},
              .value = 3},
@@ -71,6 +71,7 @@ class FakeHost final : public plugin::Host {
   }
 
   StandingClock standing_clock;
+  std::string help = "h";  ///< of a metric: makes the reply to /metrics as long as it is itself
 
  private:
   mutable std::mutex mutex_;

@@ -64,6 +64,23 @@ auto count_descriptors() {
   return std::distance(begin(all), end(all));
 }
 
+/// Reads to the end of the reply whose beginning is `answer`, or until the server closes. Returns how many
+/// bytes of the body did not come.
+std::size_t read_the_rest(const UniqueFd& fd, std::string answer) {
+  const std::string length = "Content-Length: ";
+  for (std::string more = "?"; answer.find("\r\n\r\n") == std::string::npos && !more.empty();)
+    answer += more = receive(fd);
+  const std::size_t head = answer.find("\r\n\r\n"), field = answer.find(length);
+  if (head == std::string::npos || field > head) return std::string::npos;
+  std::size_t missing = std::stoul(answer.substr(field + length.size())) + head + 4 - answer.size();
+  while (missing > 0) {
+    const std::string more = receive(fd);
+    if (more.empty()) break;
+    missing -= more.size();
+  }
+  return missing;
+}
+
 std::string balance_request() {
   return "GET /api/credits/balance HTTP/1.1\r\nHost: localhost\r\n" + bearer("alice-token") + "\r\n\r\n";
 }
@@ -135,6 +152,88 @@ TEST_F(Limits, AConnectionThatIsBeingAnsweredIsNotClosed) {
   EXPECT_EQ(receive(silent.front()), "");
   blocked.go_on();
   expect_answer(answering, "200");
+}
+
+/// More than the kernel takes of one reply whose client does not read.
+class LongReplies : public Limits {
+ protected:
+  static constexpr std::size_t long_reply = 16'000'000;
+  LongReplies() { host.help.assign(long_reply, 'h'); }
+
+  const std::string metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+};
+
+TEST_F(LongReplies, ArriveWholeHoweverManyComeMeanwhile) {
+  const UniqueFd reader = send_only(port, metrics);
+  char first = 0;
+  ASSERT_EQ(::recv(reader.get(), &first, 1, 0), 1);
+  constexpr std::size_t surplus = 44;
+  const auto silent = open_silent(ConnectionLimits::max_connections - 1 + surplus);
+  EXPECT_EQ(receive(silent[surplus - 1]), "");
+  expect_answer(send_only(port, healthz), "200");
+  EXPECT_EQ(read_the_rest(reader, std::string(1, first)), 0U);
+  wait_for_the_loop(reader);
+}
+
+TEST_F(LongReplies, TakeNoneOfTheTimeOfTheRequestBehindThem) {
+  const UniqueFd reader = send_only(port, metrics + "GET / HT");
+  char first = 0;
+  ASSERT_EQ(::recv(reader.get(), &first, 1, 0), 1);
+  const UniqueFd late = send_only(port, "GET / HT");
+  let_time_pass_until(late);
+  EXPECT_EQ(receive(late), "");
+  EXPECT_EQ(read_the_rest(reader, std::string(1, first)), 0U);
+  let_time_pass_until(reader);
+  EXPECT_EQ(receive(reader), "");
+}
+
+class UnreadReplies : public Limits {
+ protected:
+  static constexpr std::size_t one_reply = 1'000'000, replies = 16;  // more than the kernel takes, as above
+  UnreadReplies() { host.help.assign(one_reply, 'h'); }
+
+  /// Asks for more than the kernel takes, and reads no more than the first byte.
+  UniqueFd ask_without_reading() {
+    UniqueFd fd = send_only(port, "");
+    constexpr int small = 131'072;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (std::size_t i = 0; i < replies; ++i) send(fd, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    char first = 0;
+    EXPECT_EQ(::recv(fd.get(), &first, 1, 0), 1);
+    return fd;
+  }
+  /// Reads until the server closes, or all replies have come. Returns how many bytes came.
+  std::size_t read_all(const UniqueFd& fd) {
+    std::size_t read = 1;
+    while (read < replies * one_reply) {
+      const std::string more = receive(fd);
+      if (more.empty()) break;
+      read += more.size();
+    }
+    return read;
+  }
+};
+
+TEST_F(UnreadReplies, AreGivenUpOneByOneWhenThereAreMoreThanAreSpared) {
+  std::vector<UniqueFd> readers;
+  for (std::size_t i = 0; i < ConnectionLimits::max_spared_writing + 1; ++i)
+    readers.push_back(ask_without_reading());
+  const auto silent = open_silent(ConnectionLimits::max_connections);
+  expect_answer(send_only(port, healthz), "200");
+  EXPECT_EQ(receive(silent.front()), "");
+  EXPECT_LT(read_all(readers[0]), replies * one_reply);
+  EXPECT_GE(read_all(readers[1]), replies * one_reply);
+}
+
+TEST_F(Limits, AClientThatHasSaidAllIsStillAnswered) {
+  add_user("alice");
+  BlockedThread blocked(*ledger_thread);
+  const UniqueFd client = send_only(port, balance_request());
+  ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
+  wait_for_the_loop(send_only(port, ""));
+  blocked.go_on();
+  expect_answer(client, "200");
+  EXPECT_EQ(receive(client), "");
 }
 
 TEST_F(Limits, ManyConnectionsThatCameAndWentLeaveRoomForOthers) {

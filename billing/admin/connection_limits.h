@@ -45,7 +45,7 @@ class ConnectionLimits {
   ConnectionLimits& operator=(const ConnectionLimits&) = delete;
 
   /// A request is complete; from here on it may take its time until on_answered(). Until its reply is written
-  /// nothing is read from its connection, to which read_request() and send_reply() see.
+  /// nothing is read from its connection, to which evhttp and send_reply() see.
   void on_request(evhttp_request* request);
   /// The reply is about to be sent. Takes the request's completion callback.
   void on_answered(evhttp_request* request);

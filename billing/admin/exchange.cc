@@ -53,9 +53,9 @@ std::string read_body(evhttp_request* request) {
   return body;
 }
 
-// evhttp itself reads on while a request is answered and its reply written: it would hold whatever a client
-// sends meanwhile, however much, and close whoever sends nothing for idle_limit or has closed his direction.
-// It begins to read again when the reply is written.
+// evhttp reads nothing while a request waits for its answer, but again as soon as it writes: it would hold
+// whatever a client sends meanwhile, however much, and cut the reply of whoever sends nothing for idle_limit
+// or has closed his direction. It turns reading on once more when the reply is written.
 void stop_reading(evhttp_connection* connection) {
   if (connection) bufferevent_disable(evhttp_connection_get_bufferevent(connection), EV_READ);
 }
@@ -74,7 +74,6 @@ EvhttpHandle make_evhttp(event_base* base) {
 }
 
 std::optional<Request> read_request(evhttp_request* request) {
-  stop_reading(evhttp_request_get_connection(request));
   const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
   const char* path = uri ? evhttp_uri_get_path(uri) : nullptr;
   if (!path) return std::nullopt;
@@ -102,7 +101,7 @@ void send_reply(evhttp_request* request, const Reply& reply) {
   evbuffer_add(output, reply.body.data(), reply.body.size());
   evhttp_connection* const connection = evhttp_request_get_connection(request);
   evhttp_send_reply(request, reply.status, nullptr, nullptr);
-  // Sending turns reading on. It only begins to write, and so frees no connection.
+  // It has only begun to write, and so freed no connection.
   stop_reading(connection);
 }
 

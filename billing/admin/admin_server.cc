@@ -249,7 +249,7 @@ void AdminServer::Impl::answer(evhttp_request* request) {
 }
 
 // Whoever asks for a report without the right to it is told so where everybody waits, and takes no place from
-// the operator.
+// the operator; and so is a user told what is his own of it.
 AdminServer::Impl::Line& AdminServer::Impl::line_for(const Work& work) {
   const bool reads_all = work.destination.route->reads == Reads::whole_ledger;
   return reads_all && speaks_for_operator(work.asked, *work.settings) ? reports_ : calls_;

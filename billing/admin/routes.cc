@@ -47,7 +47,7 @@ constexpr std::array table{
     Route{"GET", "/api/credits/orders/{}", Who::user, show_order},
     Route{"GET", "/api/credits/transactions", Who::user, show_transactions},
     Route{"GET", "/api/credits/usage", Who::user, show_usage},
-    Route{"GET", "/api/sessions", Who::user_or_operating, list_sessions},
+    Route{"GET", "/api/sessions", Who::user_or_operating, list_sessions, Reads::whole_ledger},
     Route{"DELETE", "/api/sessions/{}", Who::user_or_operating, end_session},
     Route{"GET", "/api/admin/users", Who::operating, list_users, Reads::whole_ledger},
     Route{"POST", "/api/admin/users", Who::operating, create_user},

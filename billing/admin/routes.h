@@ -18,8 +18,9 @@ struct LocalCall {
   const RequestCounts& requests;
 };
 
-/// How much of the ledger a call may look at. What reads all of it takes its time, on a thread where no
-/// customer waits.
+/// How much of the ledger a call of the operator's may look at. What reads all of it, or all that is live,
+/// takes its time, on a thread where no customer waits; a user's own reads what is his, where everybody
+/// waits.
 enum class Reads { few_rows, whole_ledger };
 
 /// One call: what it is asked by, who may, and the function that answers.

@@ -213,6 +213,14 @@ TEST_F(LongReport, HoldsUpNoCustomer) {
   EXPECT_TRUE(receive_some(audit).starts_with("HTTP/1.1 200 "));
 }
 
+TEST_F(LongReport, IsTheOperatorsListOfSessionsAndNotAUsers) {
+  const UniqueFd sessions = ask_for("/api/sessions");
+  EXPECT_EQ(get("/api/sessions", "alice-token").status, 200);
+  std::optional<BlockedThread> customers(*ledger_thread);
+  blocked->go_on();
+  EXPECT_TRUE(receive_some(sessions).starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(LongReport, HasOnlyAFewOthersWait) {
   std::vector<UniqueFd> waiting;
   for (std::size_t i = 0; i < billing::AdminServer::max_waiting_reports; ++i)

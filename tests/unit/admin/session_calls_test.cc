@@ -95,6 +95,16 @@ TEST_F(Sessions, OfAnybodyAreEndedByTheOperator) {
   EXPECT_EQ(count("alice-token"), 0U);
 }
 
+TEST_F(Sessions, OfThisNodeAreEndedByTheOperatorWithoutALookAtTheLedger) {
+  const billing::SessionId not_in_the_ledger{7};
+  metering.set_live({.id = not_in_the_ledger});
+  EXPECT_EQ(end(to_string(not_in_the_ledger), "alice-token").status, 404);
+  EXPECT_EQ(end(to_string(not_in_the_ledger) + "?user=alice", operator_token).status, 404);
+  EXPECT_TRUE(metering.ended_sessions().empty());
+  EXPECT_EQ(end(to_string(not_in_the_ledger), operator_token).status, 204);
+  EXPECT_EQ(metering.ended_sessions(), std::vector{not_in_the_ledger});
+}
+
 TEST_F(Sessions, WithAnIdThatIsNoneAreNotFound) {
   for (const char* id : {"x", "0", "-1", "0000000000000abcd", "%00", "a%2Fb"})
     EXPECT_EQ(end(id, "alice-token").status, 404) << id;

@@ -55,7 +55,9 @@ int main(int argc, char** argv) {
   run->excludes(checked);
   app.require_option(1);
   app.footer(
-      "Signals: SIGTERM and SIGINT drain and exit 0, a second one does not wait; SIGHUP reads FILE again.");
+      "Signals: SIGTERM and SIGINT drain and exit 0; a second one does not wait for connections, but still "
+      "for "
+      "the ledger, up to 45 s while it is away. SIGHUP reads FILE again.");
   CLI11_PARSE(app, argc, argv);
   return check_config.empty() ? serve(config) : check(check_config);
 }

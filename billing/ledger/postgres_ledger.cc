@@ -67,7 +67,9 @@ LedgerResult<int> PostgresLedger::migrate() {
 }
 
 LedgerResult<int> PostgresLedger::schema() {
-  const auto found = connection_.query({"SELECT to_regclass('schema_migrations') IS NOT NULL"});
+  // Others have a schema_migrations of their own, in other columns.
+  const auto found = connection_.query(
+      {"SELECT to_regclass('user_credits') IS NOT NULL AND to_regclass('schema_migrations') IS NOT NULL"});
   if (!found) return found.error();
   if (found->text(0, 0) != "t") return 0;
   const auto number = connection_.query({newest_migration});

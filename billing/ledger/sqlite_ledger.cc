@@ -41,8 +41,10 @@ LedgerResult<int> SqliteLedger::schema() {
   SqliteTransaction transaction(database_, Kind::read);
   bool was_migrated = false;
   {
-    auto rows = transaction.select("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'");
-    was_migrated = rows.next();
+    // Others have a schema_migrations of their own, in other columns.
+    auto rows = transaction.select(
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('user_credits', 'schema_migrations')");
+    was_migrated = rows.next() && rows.integer(0) == 2;
   }
   const int number = was_migrated ? newest_migration(transaction) : 0;
   if (auto done = transaction.commit(); !done) return done.error();

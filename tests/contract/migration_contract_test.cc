@@ -27,6 +27,12 @@ TEST_P(Migrations, ThereIsNoSchemaBeforeThem) {
   EXPECT_EQ(value_of(ledger->schema()), 1) << "made by somebody else in the meantime";
 }
 
+TEST_P(Migrations, OfSomebodyElseAreNoneOfOurs) {
+  books_->run("CREATE TABLE schema_migrations (version TEXT PRIMARY KEY, dirty TEXT)");
+  books_->run("INSERT INTO schema_migrations (version) VALUES ('20260101000000')");
+  EXPECT_EQ(value_of(books_->open()->schema()), 0);
+}
+
 TEST_P(Migrations, OneThatIsUpToDateStaysAsItIs) {
   const auto ledger = books_->open();
   value_of(ledger->migrate());

@@ -44,7 +44,7 @@ class BillingThread {
 
   /// Cuts every session that was started before the call, and waits until the ledger knows all that was used,
   /// or until `limit` has passed. Returns the number of sessions of whose end the ledger does not know: the
-  /// node's next start settles them. nullopt: `limit` was too short even for cutting them.
+  /// node's next start settles them. nullopt: `limit` was too short even for cutting them. Called once.
   std::optional<std::uint64_t> drain(std::chrono::milliseconds limit);
   void stop();
 

@@ -49,9 +49,11 @@ void BillingThread::post(Task task) {
 void BillingThread::end_users(std::vector<UserId> users, EndReason why) {
   if (users.empty()) return;
   post([this, users = std::move(users), why](Biller& biller, const Moment& now) mutable {
-    const auto end = users.begin() + static_cast<std::ptrdiff_t>(std::min(users.size(), users_at_a_time));
-    for (auto user = users.begin(); user != end; ++user) biller.end_user(*user, why, now);
-    users.erase(users.begin(), end);
+    // From the back, where taking them away moves no others.
+    for (std::size_t i = std::min(users.size(), users_at_a_time); i > 0; --i) {
+      biller.end_user(users.back(), why, now);
+      users.pop_back();
+    }
     end_users(std::move(users), why);
   });
 }

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Signals: SIGTERM and SIGINT drain and exit 0; a second one does not wait for connections, but still "
       "for "
-      "the ledger, up to 45 s while it is away. SIGHUP reads FILE again.");
+      "what the plugins keep safe, up to 45 s while their database is away. SIGHUP reads FILE again.");
   CLI11_PARSE(app, argc, argv);
   return check_config.empty() ? serve(config) : check(check_config);
 }

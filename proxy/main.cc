@@ -56,8 +56,7 @@ int main(int argc, char** argv) {
   app.require_option(1);
   app.footer(
       "Signals: SIGTERM and SIGINT drain and exit 0; a second one does not wait for connections, but still "
-      "for "
-      "what the plugins keep safe, up to 45 s while their database is away. SIGHUP reads FILE again.");
+      "for what the plugins keep safe, up to 45 s while their database is away. SIGHUP reads FILE again.");
   CLI11_PARSE(app, argc, argv);
   return check_config.empty() ? serve(config) : check(check_config);
 }

@@ -41,6 +41,10 @@ std::optional<std::string_view> bearer_token(std::string_view field) {
   return trim_ows(field.substr(scheme.size()));
 }
 
+bool is_operators(const TokenHash& hash, const Settings& settings) {
+  return settings.operator_token && equal_in_constant_time(hash, *settings.operator_token);
+}
+
 Reply refuse_token() {
   Reply reply = problem(Problem::unauthorized, "The token is not valid.");
   reply.headers[0].second += ", error=\"invalid_token\"";
@@ -65,8 +69,9 @@ Result<Caller, Reply> find_caller(const Request& request, const Settings& settin
   }
   const auto token = bearer_token(request.authorization);
   if (!token) return refuse_token();
-  if (speaks_for_operator(request, settings)) return Caller{.kind = Caller::Kind::operating, .user = {}};
-  return as_user(ledger.find_user(hash_token(*token)), refuse_token());
+  const TokenHash hash = hash_token(*token);
+  if (is_operators(hash, settings)) return Caller{.kind = Caller::Kind::operating, .user = {}};
+  return as_user(ledger.find_user(hash), refuse_token());
 }
 
 }  // namespace
@@ -85,8 +90,7 @@ std::optional<Reply> refuse_foreign_page(const Request& request, const Settings&
 
 bool speaks_for_operator(const Request& request, const Settings& settings) {
   const auto token = bearer_token(request.authorization);
-  return token && settings.operator_token &&
-         equal_in_constant_time(hash_token(*token), *settings.operator_token);
+  return token && is_operators(hash_token(*token), settings);
 }
 
 Result<Caller, Reply> identify(const Request& request, Who who, const Settings& settings, Ledger& ledger) {

@@ -73,6 +73,10 @@ Reply document(Problem what, std::string_view detail, std::string_view reference
   return reply;
 }
 
+std::string log_line_of(const LedgerError& error) {
+  return std::string(name_of(error.code)) + ": " + error.message;
+}
+
 Reply in_words_of_the_port(const LedgerError& error) {
   switch (error.code) {
     case LedgerError::Code::unavailable: return problem(Problem::ledger_unavailable, "Ask again soon.");
@@ -98,22 +102,19 @@ Reply problem(Problem what, std::string_view detail) {
 
 Reply problem(const LedgerError& error) {
   Reply reply = in_words_of_the_port(error);
-  if (is_for_the_log(error.code)) reply.log_line = std::string(name_of(error.code)) + ": " + error.message;
+  if (is_for_the_log(error.code)) reply.log_line = log_line_of(error);
   return reply;
 }
 
 Reply problem(const LedgerError& error, const Attempt& attempt) {
-  Reply reply = problem(error);
-  if (error.code != LedgerError::Code::unavailable) return reply;
+  if (error.code != LedgerError::Code::unavailable) return problem(error);
   const std::string_view advice =
       attempt.idempotency_key.empty()
           ? "It may have been done. Look for this reference before you ask again, and send an "
-            "Idempotency-Key with what "
-            "must not happen twice."
+            "Idempotency-Key with what must not happen twice."
           : "Ask again soon; with the same Idempotency-Key nothing happens twice.";
-  const std::string log_line = std::move(reply.log_line);
-  reply = document(Problem::ledger_unavailable, advice, attempt.reference);
-  reply.log_line = log_line;
+  Reply reply = document(Problem::ledger_unavailable, advice, attempt.reference);
+  reply.log_line = log_line_of(error);
   return reply;
 }
 

@@ -1,11 +1,21 @@
 #include "billing/ledger/ledger.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace payg::billing {
 namespace {
+
 constexpr std::size_t session_id_digits = 16;
+
+template <class Enum, std::size_t count>
+std::optional<Enum> find_by_name(const std::array<Enum, count>& all, std::string_view name) noexcept {
+  const auto found = std::find_if(all.begin(), all.end(), [&](Enum one) { return name_of(one) == name; });
+  return found == all.end() ? std::nullopt : std::optional(*found);
 }
+
+}  // namespace
 
 std::string to_string(SessionId id) {
   std::array<char, session_id_digits> digits{};
@@ -57,9 +67,7 @@ std::string_view name_of(UserState state) noexcept {
 }
 
 std::optional<UserState> parse_user_state(std::string_view name) noexcept {
-  for (const UserState state : {UserState::active, UserState::disabled})
-    if (name_of(state) == name) return state;
-  return std::nullopt;
+  return find_by_name(std::array{UserState::active, UserState::disabled}, name);
 }
 
 std::string_view name_of(EndReason reason) noexcept {
@@ -98,6 +106,17 @@ std::string_view name_of(OrderState state) noexcept {
     case OrderState::disputed: return "disputed";
   }
   return "unknown";
+}
+
+std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept {
+  using enum TransactionType;
+  return find_by_name(std::array{purchase, bonus, usage, refund, adjustment}, name);
+}
+
+std::optional<OrderState> parse_order_state(std::string_view name) noexcept {
+  using enum OrderState;
+  return find_by_name(std::array{pending, paid, failed, abandoned, expired, review, refunded, disputed},
+                      name);
 }
 
 }  // namespace payg::billing

@@ -168,6 +168,7 @@ struct LeftOpen {
 
 enum class TransactionType { purchase, bonus, usage, refund, adjustment };
 std::string_view name_of(TransactionType type) noexcept;
+std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept;
 
 struct Transaction {
   std::int64_t id = 0;  ///< rises with time within a user
@@ -180,6 +181,7 @@ struct Transaction {
 
 enum class OrderState { pending, paid, failed, abandoned, expired, review, refunded, disputed };
 std::string_view name_of(OrderState state) noexcept;
+std::optional<OrderState> parse_order_state(std::string_view name) noexcept;
 
 /// One attempt to buy a package. Prices are counted in Credits too: 1 credit is worth 1 unit of the currency.
 struct Order {
@@ -247,7 +249,7 @@ class Ledger {
   /// of a database that is slow but answers, nor while several hosts of a URL are away, which are tried in
   /// turn.
   static constexpr std::chrono::seconds longest_silence{21};
-
+  /// How long a request that stands in line waits for its user: see Turn.
   static constexpr std::chrono::milliseconds in_line_wait{50};
 
   virtual ~Ledger() = default;

@@ -34,12 +34,6 @@ bool is_storable(std::string_view text) {
   return text.size() <= longest_text && text.find('\0') == std::string_view::npos;
 }
 
-template <class Enum, std::size_t count>
-std::optional<Enum> find_by_name(const std::array<Enum, count>& all, std::string_view name) noexcept {
-  const auto found = std::find_if(all.begin(), all.end(), [&](Enum one) { return name_of(one) == name; });
-  return found == all.end() ? std::nullopt : std::optional(*found);
-}
-
 }  // namespace
 
 std::optional<LedgerError> check_new_user(std::string_view name, std::string_view email) {
@@ -96,17 +90,6 @@ bool same_order(const Order& found, const Order& asked) {
   return found.user == asked.user && found.provider == asked.provider && found.price == asked.price &&
          found.currency == asked.currency && found.credits == asked.credits && found.bonus == asked.bonus &&
          found.idempotency_key == asked.idempotency_key && found.request_digest == asked.request_digest;
-}
-
-std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept {
-  using enum TransactionType;
-  return find_by_name(std::array{purchase, bonus, usage, refund, adjustment}, name);
-}
-
-std::optional<OrderState> parse_order_state(std::string_view name) noexcept {
-  using enum OrderState;
-  return find_by_name(std::array{pending, paid, failed, abandoned, expired, review, refunded, disputed},
-                      name);
 }
 
 LedgerError no_such_user() {

@@ -22,10 +22,6 @@ std::optional<LedgerError> check_page(int limit);
 /// Whether `asked` is the order that `found` is already, so that placing it again changes nothing.
 bool same_order(const Order& found, const Order& asked);
 
-/// nullopt: no such name, so the database holds something that cannot be.
-std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept;
-std::optional<OrderState> parse_order_state(std::string_view name) noexcept;
-
 constexpr std::int64_t to_ms(WallTime time) noexcept {
   return time.time_since_epoch().count();
 }
@@ -63,8 +59,8 @@ LedgerError same_key_other_content();
 LedgerError not_covered();
 LedgerError unreadable(std::string_view what);
 
-/// Users (or sessions) that one transaction of post_usage handles at most, so that the charges
-/// of the others do not wait for long.
+/// Users (or sessions) that one transaction of post_usage handles at most, so that the charges of the others
+/// do not wait for long.
 inline constexpr int posting_portion = 1000;
 /// Findings of one kind that an audit lists at most: enough to see what happened.
 inline constexpr int findings_of_a_kind = 1000;

@@ -73,8 +73,7 @@ class PostgresLocks : public ::testing::Test {
     }
   }
   PostgresLock lock(const User& user) const {
-    return {database.url(),
-            "SELECT FROM user_credits WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE"};
+    return {database.url(), locking_row("user_credits", user.id.value)};
   }
   std::vector<ChargeResult::Outcome> charge(std::uint32_t number) {
     const std::array batch = {minute(alice, session_a, number), minute(bob, session_b, number)};
@@ -135,9 +134,7 @@ TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehindAn
   const auto refused = ledger->adjust(alice.id, credits(1), "gift", "", new_year);
   EXPECT_EQ(refusal_of(refused), "unavailable");
   EXPECT_NE(refused.error().message.find("lock timeout"), std::string::npos) << refused.error().message;
-  EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                         " AND wait_event_type = 'Lock'"),
-            "0");
+  EXPECT_EQ(database.waiting_for_locks(), 0);
   value_of(ledger->balance(alice.id));
   EXPECT_EQ(database.run(backends), backend);
 }

@@ -8,10 +8,6 @@
 namespace payg::test {
 namespace {
 
-std::string of(const User& user, const std::string& table) {
-  return "SELECT FROM " + table + " WHERE user_id = " + std::to_string(user.id.value) + " FOR UPDATE";
-}
-
 /// What a request whose turn is in_line gets to see, on PostgreSQL: SQLite has one lock for everybody.
 class PostgresTurns : public testing::Test {
  protected:
@@ -51,7 +47,7 @@ class PostgresTurns : public testing::Test {
 
 // Whoever asks for nothing but a row that is free finds none here.
 TEST_F(PostgresTurns, WhoStandsInLineIsServedInACrowd) {
-  const PostgresCrowd crowd(database.url(), of(users[0], "user_credits"));
+  const PostgresCrowd crowd(database.url(), locking_row("user_credits", users[0].id.value));
   EXPECT_TRUE(eventually([&] { return charge({in_line(users[0])}) == std::vector{granted}; }));
   EXPECT_EQ(value_of(ledger->balance(users[0].id)), credits(1).minus(minute_price).value());
   const std::array ends = {end_in_line(users[0])};
@@ -61,23 +57,21 @@ TEST_F(PostgresTurns, WhoStandsInLineIsServedInACrowd) {
 }
 
 TEST_F(PostgresTurns, WhoWaitsInVainIsAskedLaterAndLeavesNothingBehind) {
-  const PostgresLock locked(database.url(), of(users[0], "user_credits"));
+  const PostgresLock locked(database.url(), locking_row("user_credits", users[0].id.value));
   EXPECT_EQ(charge({in_line(users[0])}), std::vector{later});
   const std::array ends = {end_in_line(users[0])};
   EXPECT_EQ(value_of(ledger->end_sessions(ends)), std::vector{EndOutcome::later});
-  EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                         " AND wait_event_type = 'Lock'"),
-            "0");
+  EXPECT_EQ(database.waiting_for_locks(), 0);
   EXPECT_EQ(charge({in_line(users[1])}), std::vector{granted}) << "the connection is as good as before";
 }
 
 TEST_F(PostgresTurns, WhoIsNotAloneStandsInNoLine) {
-  const PostgresLock locked(database.url(), of(users[0], "user_credits"));
+  const PostgresLock locked(database.url(), locking_row("user_credits", users[0].id.value));
   EXPECT_EQ(charge({in_line(users[0]), in_line(users[1])}), (std::vector{later, granted}));
 }
 
 TEST_F(PostgresTurns, ARowOfUsersThatSomebodyHoldsIsInNobodysWay) {
-  const PostgresLock held(database.url(), of(users[0], "users"));
+  const PostgresLock held(database.url(), locking_row("users", users[0].id.value));
   EXPECT_EQ(charge({minute(users[0], session_a, 1), minute(users[1], session_a, 1)}),
             (std::vector{granted, granted}));
   value_of(ledger->post_usage(node, new_year, new_year));

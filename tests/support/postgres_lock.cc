@@ -6,6 +6,10 @@
 
 namespace payg::test {
 
+std::string locking_row(const std::string& table, std::uint64_t user_id) {
+  return "SELECT FROM " + table + " WHERE user_id = " + std::to_string(user_id) + " FOR UPDATE";
+}
+
 void PostgresLock::Finish::operator()(pg_conn* connection) const noexcept {
   PQfinish(connection);
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <latch>
 #include <memory>
 #include <string>
@@ -10,6 +11,9 @@
 struct pg_conn;
 
 namespace payg::test {
+
+/// The statement that locks the user's row of `table` as a writer does.
+std::string locking_row(const std::string& table, std::uint64_t user_id);
 
 /// A transaction of somebody else's that keeps what its statement has locked for as long as this object
 /// lives.

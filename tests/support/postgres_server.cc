@@ -223,4 +223,10 @@ std::string PostgresDatabase::run(const std::string& sql) const {
   return run_sql(url_, sql);
 }
 
+int PostgresDatabase::waiting_for_locks() const {
+  return std::stoi(
+      run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = "
+          "'Lock'"));
+}
+
 }  // namespace payg::test

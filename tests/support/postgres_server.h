@@ -53,6 +53,8 @@ class PostgresDatabase {
   /// Runs SQL (several statements are one transaction) and returns the first field of the last result, empty
   /// if there is none. Throws std::runtime_error when the database refuses.
   std::string run(const std::string& sql) const;
+  /// How many statements wait for a lock in it.
+  int waiting_for_locks() const;
 
  private:
   std::string server_url_;

@@ -235,11 +235,7 @@ TEST(BillingPlugin, AnAuditThatIsRunningDoesNotKeepTheNodeFromEndingItsSessions)
                                    "GET /api/admin/audit HTTP/1.1\r\nHost: localhost\r\n"
                                    "Authorization: Bearer " +
                                        std::string(PluginRig::operator_token) + "\r\n\r\n");
-  rig.eventually([&] {
-    return database.run(
-               "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-               " AND wait_event_type = 'Lock'") == "1";
-  });
+  rig.eventually([&] { return database.waiting_for_locks() == 1; });
   rig.plugin.interrupt();
   std::thread stopping([&] { rig.plugin.stop(); });
   rig.eventually([&] { return rig.ledger().live_sessions(user.id)->empty(); });

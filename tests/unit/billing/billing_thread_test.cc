@@ -8,6 +8,7 @@
 #include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/harness/temp_folder.h"
+#include "tests/unit/billing/meter_rig.h"
 #include "tests/unit/billing/plugin_rig.h"
 
 namespace payg::test {
@@ -15,10 +16,6 @@ namespace {
 
 using namespace billing;
 using namespace std::chrono_literals;
-
-constexpr Terms minute_at_eighty_cents{.price = Credits::from_units(48'000),
-                                       .increment = std::chrono::minutes(1),
-                                       .rate = Rate::from_thousandths(800)};
 
 class BillingThreads : public testing::Test {
  protected:

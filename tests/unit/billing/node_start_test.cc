@@ -48,8 +48,7 @@ TEST_F(NodeStart, EndsAndPostsWhatItsEarlierLifeLeftOpen) {
 
 TEST_F(NodeStart, WaitsForNobodyWhoseRowSomebodyHasLocked) {
   std::optional<PostgresLock> locked;
-  locked.emplace(database.url(), "SELECT FROM user_credits WHERE user_id = " +
-                                     std::to_string(alice.id.value) + " FOR UPDATE");
+  locked.emplace(database.url(), locking_row("user_credits", alice.id.value));
   PluginRig rig("", database.url());
   rig.connect("bob", "bob");
   EXPECT_EQ(rig.ledger().live_sessions(alice.id)->size(), 1U);

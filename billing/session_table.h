@@ -42,7 +42,7 @@ struct Session {
   const UserId user;
   const plugin::SessionHandle handle;
   const std::string label;
-  plugin::TrafficCounters traffic;
+  plugin::SessionTraffic traffic;
 
   // Guarded by the table.
   Presence presence;
@@ -59,7 +59,7 @@ struct Session {
 /// A place in a session, as the proxy gets it.
 struct Seat {
   plugin::SessionHandle session;
-  plugin::TrafficCounters* traffic = nullptr;
+  plugin::SessionTraffic* traffic = nullptr;
 };
 
 /// Every stay on this node, by (user, label), by handle and by session id. Workers admit into live sessions

@@ -78,11 +78,11 @@ void Connection::count_refusal(RefusalKind kind) noexcept {
 }
 
 ByteCount Connection::up_count() noexcept {
-  return {worker_.counters().up_bytes, gate_.traffic(), &plugin::TrafficCounters::up_bytes};
+  return {worker_.counters().up_bytes, gate_.traffic(), &plugin::SessionTraffic::up_bytes};
 }
 
 ByteCount Connection::down_count() noexcept {
-  return {worker_.counters().down_bytes, gate_.traffic(), &plugin::TrafficCounters::down_bytes};
+  return {worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes};
 }
 
 void Connection::on_ready(Socket&) noexcept {

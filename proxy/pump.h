@@ -22,8 +22,8 @@ struct RelayResources {
 /// belongs to.
 struct ByteCount {
   std::atomic<std::uint64_t>& total;
-  std::span<plugin::TrafficCounters* const> sessions;
-  std::atomic<std::uint64_t> plugin::TrafficCounters::*direction;
+  std::span<plugin::SessionTraffic* const> sessions;
+  std::atomic<std::uint64_t> plugin::SessionTraffic::*direction;
 
   void operator()(std::uint64_t bytes) const noexcept {
     total.fetch_add(bytes, std::memory_order_relaxed);

@@ -42,7 +42,7 @@ namespace payg::plugin {
 
 /// Raised whenever anything in this header changes; a module built against another version is refused at
 /// load.
-inline constexpr std::uint32_t api_version = 1;
+inline constexpr std::uint32_t api_version = 2;
 
 /// One client TCP connection, from accept to close. Unique in the life of the process.
 using ConnectionId = Id<struct ConnectionTag>;
@@ -91,11 +91,27 @@ class Identity {
   std::uint64_t user = 0;
 };
 
-/// Bytes relayed, counted by the proxy, read by the plugin that owns them. Relaxed: a reader sees each count
-/// a little late, never wrong.
-struct TrafficCounters {
+/// What the proxy and a plugin share of one session while its bytes flow: the proxy counts, the plugin
+/// permits. Owned by the plugin. In one cache line, because the path of every byte touches all of it.
+struct alignas(32) SessionTraffic {
+  /// Bytes relayed, counted by the proxy. Relaxed: a reader sees each count a little late, never wrong.
   std::atomic<std::uint64_t> up_bytes{0};    ///< from the client to the target
   std::atomic<std::uint64_t> down_bytes{0};  ///< from the target to the client
+
+  /// The last moment, on Host::clock(), at which the proxy moves bytes of this session: behind it, none in
+  /// either direction, on any protocol. max(): no bound. The plugin stores it at any time from any thread,
+  /// further on or back; the proxy loads it before each piece that it moves. Both relaxed: nothing else hangs
+  /// on it, and what was stored before an admission was answered is seen by what that admission lets through.
+  ///
+  /// Behind it the proxy *holds* the session's connections, it does not close them: it takes nothing of
+  /// either side and gives nothing to the other, what it has taken already stays where it is, and it looks
+  /// again every few milliseconds. Stored further on, the bytes flow on, none lost; end_session closes a
+  /// held connection as any other, and so does idle_timeout, for which a held connection is idle. Questions
+  /// go on as ever: a request that is admitted while its session is held waits like the rest.
+  ///
+  /// A bound in the path of the bytes, for when nobody could call end_session in time (the process was
+  /// stopped, a thread was late). It does not reach what the kernel was handed before.
+  std::atomic<MonotonicTime> relay_until{MonotonicTime::max()};
 };
 
 enum class Protocol { http_connect, http_forward, socks5 };
@@ -129,9 +145,10 @@ struct Admission {
   /// 0: no session; nothing is attached, and an attachment that there was is over.
   SessionHandle session;
   Location location;
-  /// Where the proxy counts this session's bytes; nullptr: nowhere. Must live until on_closed for the
-  /// attachment has returned.
-  TrafficCounters* traffic = nullptr;
+  /// Where the proxy counts this session's bytes, and until when it moves them; nullptr: uncounted and
+  /// unbounded. Must live until on_closed for the attachment has returned. A connection with several
+  /// attachments (a chain of plugins) is counted in each and moves while all permit it.
+  SessionTraffic* traffic = nullptr;
 };
 
 /// One fact about one attachment.

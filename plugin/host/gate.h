@@ -95,8 +95,9 @@ class Gate {
   /// What each plugin of the chain has this connection attached to; 0: nothing.
   std::array<SessionHandle, max_chain_length> sessions() const noexcept;
 
-  /// Where this connection's bytes are counted. Valid until the next admit, dial_failed or close.
-  std::span<TrafficCounters* const> traffic() const noexcept { return {traffic_.data(), traffic_count_}; }
+  /// What this connection's bytes are counted in and bounded by. Valid until the next admit, dial_failed or
+  /// close.
+  std::span<SessionTraffic* const> traffic() const noexcept { return {traffic_.data(), traffic_count_}; }
 
  private:
   friend class GateKeeper;
@@ -114,7 +115,7 @@ class Gate {
   struct Seat {
     std::unique_ptr<Identity> identity;
     SessionHandle session;
-    TrafficCounters* traffic = nullptr;
+    SessionTraffic* traffic = nullptr;
     std::string_view exit;
     SessionLink link;
     Stage stage = Stage::none;
@@ -135,7 +136,7 @@ class Gate {
   GateListener& listener_;
   const ConnectionId connection_;
   std::array<Seat, max_chain_length> seats_;
-  std::array<TrafficCounters*, max_chain_length> traffic_{};
+  std::array<SessionTraffic*, max_chain_length> traffic_{};
   std::uint64_t ticket_ = 0;  // of the question under way, when asking()
   std::uint8_t traffic_count_ = 0;
   Phase phase_ = Phase::idle;

@@ -125,7 +125,7 @@ class CountingPlugin final : public Plugin {
 
   const Answers answers_;
   std::atomic<std::uint64_t> sessions_{0};
-  TrafficCounters traffic_;
+  SessionTraffic traffic_;
   mutable std::mutex mutex_;
   Random random_{1};                                                     // guarded by mutex_
   std::deque<Owed> drawer_;                                              // guarded by mutex_

@@ -373,7 +373,7 @@ TEST_F(GateTest, TheOwnerMayDestroyTheGateWithinTheDenial) {
 }
 
 TEST_F(GateTest, TrafficIsCountedForEachAttachmentAndNoLonger) {
-  TrafficCounters of_first, of_second;
+  SessionTraffic of_first, of_second;
   first.admission = {{5}, {}, &of_first};
   second.admission = {{6}, {}, &of_second};
   become_admitted();

@@ -77,7 +77,7 @@ struct BillingPlugin::Node {
         biller(table, terms_of(configuration.pricing),
                BillerSettings{.outage_grace = configuration.outage_grace}, random_bits),
         reader(factory, health),
-        reception({plugin.host_.clock(), table, users, reader, health}),
+        reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
         billing(biller, plugin.host_.clock(), health, factory, configuration.node,
                 [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
@@ -137,6 +137,7 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   pricing_ = std::make_shared<const config::PricingConfig>(config->pricing);
   node_ = std::make_unique<Node>(*this, *config, *factory);
   node_->reception.set_terms(start_terms_of(config->pricing));
+  node_->reception.set_wrong_tokens_per_minute(config->wrong_tokens_per_minute);
   node_->keeper.start();
   if (const auto failure = wait_for_ledger(); !failure.empty()) return {complaint(source, "ledger", failure)};
   if (const auto failure = start_admin(); !failure.empty())
@@ -173,6 +174,7 @@ ConfigurationErrors BillingPlugin::reload(const ConfigurationSource& source) {
 void BillingPlugin::apply(const config::BillingConfig& config) {
   node_->config = config;
   node_->reception.set_terms(start_terms_of(config.pricing));
+  node_->reception.set_wrong_tokens_per_minute(config.wrong_tokens_per_minute);
   node_->table.set_max_sessions(config.max_sessions);
   node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace](Biller& biller, auto&) {
     biller.set_terms(terms);
@@ -245,7 +247,10 @@ void BillingPlugin::on_cut(plugin::SessionHandle session, EndReason why) {
 }
 
 void BillingPlugin::on_users_read(const std::vector<User>& users) {
-  for (const User& user : users) node_->users.refresh(user);
+  for (const User& user : users) {
+    node_->users.refresh(user);
+    node_->reception.user_changed(user.name);
+  }
   end_sessions_of_disabled(users);
 }
 
@@ -273,7 +278,8 @@ bool BillingPlugin::end(SessionId session, EndReason why) {
 }
 
 void BillingPlugin::user_changed(const User& user) {
-  node_->users.forget(user.name);
+  node_->users.refresh(user);
+  node_->reception.user_changed(user.name);
   end_sessions_of_disabled({&user, 1});
 }
 
@@ -289,6 +295,7 @@ LedgerState BillingPlugin::ledger_state() const {
 MeteringCounters BillingPlugin::counters() const {
   MeteringCounters counters = node_->billing.counters();
   counters.charge_wait = node_->health.charge_wait();
+  counters.reception = node_->reception.counters();
   return counters;
 }
 

@@ -13,15 +13,18 @@ Denial deny(Reason reason, std::string_view detail) {
   return {.reason = reason, .detail = std::string(detail), .url = {}};
 }
 
-Denial deny_for(std::chrono::seconds retry_after, std::string_view detail) {
-  return {
-      .reason = Reason::unavailable, .detail = std::string(detail), .url = {}, .retry_after = retry_after};
+Denial deny_for(std::chrono::seconds retry_after, std::string_view detail,
+                Reason reason = Reason::unavailable) {
+  return {.reason = reason, .detail = std::string(detail), .url = {}, .retry_after = retry_after};
 }
 
 }  // namespace
 
 Denial bad_credentials() {
   return deny(Reason::bad_credentials, "a user name and its token are needed");
+}
+Denial too_many_wrong_tokens(std::chrono::seconds wait) {
+  return deny_for(wait, "too many wrong tokens came from this address; try again later", Reason::too_many);
 }
 Denial bad_user_name(std::string_view what) {
   return deny(Reason::bad_request, what);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,8 @@
 namespace payg::billing::denials {
 
 plugin::Denial bad_credentials();
+/// From an address that others have tried wrong tokens from as well, perhaps. `wait`: until the next try.
+plugin::Denial too_many_wrong_tokens(std::chrono::seconds wait);
 plugin::Denial bad_user_name(std::string_view what);
 plugin::Denial disabled();
 plugin::Denial payment_required(const std::string& url);

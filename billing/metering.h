@@ -32,6 +32,14 @@ struct LatencyHistogram {
   double sum_s = 0;
 };
 
+/// How those fared who asked to be let in.
+struct ReceptionCounters {
+  std::uint64_t wrong_tokens = 0;         ///< and names that nobody has
+  std::uint64_t throttled = 0;            ///< refused unheard: too many wrong tokens from their address
+  std::uint64_t refused_from_memory = 0;  ///< refused a moment ago for the same reason: the ledger was spared
+  std::uint64_t standing_reads = 0;       ///< questions to the ledger, each for all who waited
+};
+
 struct MeteringCounters {
   std::uint64_t sessions_started = 0;
   std::uint64_t sessions_ended = 0;
@@ -42,6 +50,7 @@ struct MeteringCounters {
   std::uint64_t charges_owed = 0;            ///< waiting for the ledger to answer
   std::chrono::milliseconds charge_wait{0};  ///< how long the ones under way have waited; 0: none are
   LatencyHistogram charge_latency;
+  ReceptionCounters reception;
 };
 
 /// What the admin port may ask of the running meter. Every call is thread-safe and does not wait for the
@@ -54,8 +63,8 @@ class Metering {
   virtual std::optional<LiveSession> find(SessionId session) const = 0;
   /// Cuts a session of this node at once; the ledger hears of it soon after. False: not live on this node.
   virtual bool end(SessionId session, EndReason why) = 0;
-  /// The user's token, state or balance was changed through this process: whatever is remembered of him is
-  /// forgotten, and if he is disabled his sessions on this node are cut.
+  /// The user's token, state or balance was changed through this process, and this is what he is now: what is
+  /// remembered of him follows, and if he is disabled his sessions on this node are cut.
   virtual void user_changed(const User& user) = 0;
 
   /// In force now; SIGHUP replaces it.

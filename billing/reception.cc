@@ -34,13 +34,20 @@ plugin::Admission admission(const Seat& seat, const UserName& name) {
           .traffic = seat.traffic};
 }
 
+/// 0.0.0.0 when the proxy does not know: all of those share one allowance.
+IpAddress address_of(const sockaddr* client) {
+  const auto address = client == nullptr ? std::nullopt : SocketAddress::from(client);
+  return address ? address->ip() : IpAddress();
+}
+
 }  // namespace
 
 struct Reception::Caller {
   WireName name;
   TokenHash token;
-  // The one thing that changes: answering uses it up.
-  mutable plugin::AuthenticationAnswer answer;
+  IpAddress client;
+  RecentRefusals::Question question;
+  plugin::AuthenticationAnswer answer;
 };
 
 struct Reception::Applicant {
@@ -49,6 +56,8 @@ struct Reception::Applicant {
   UserName name;
   plugin::SessionHandle attached;
   bool left_just_now;  // a session of the user has ended, and the ledger may not know yet
+  bool has_session;    // whose end, when it comes, lets him come back with less than the minimum
+  RecentRefusals::Question question;
   plugin::AdmissionAnswer answer;
 };
 
@@ -59,15 +68,28 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   if (!request.has_credentials) return answer.deny(denials::bad_credentials());
   auto wire = read_wire_name(request.name);
   if (!wire) return answer.deny(wire.error());
+  // Hashed whether or not it will be looked at: not doing so would tell by the time it takes who is known.
   const TokenHash token = hash_token(request.password);
-  const auto known = with_.users.find(wire->name.user, with_.clock.now());
+  const MonotonicTime now = with_.clock.now();
+  const auto known = with_.users.find(wire->name.user, now);
   if (known && known->age == UserCache::Age::due) read_again(wire->name.user);
   if (known && equal_in_constant_time(known->user.token, token))
     return answer.accept(identify(known->user, *std::move(wire)));
+
+  const IpAddress client = address_of(request.client);
+  if (const auto wait = wrong_tokens_.wait(client, now); wait > std::chrono::seconds(0)) {
+    throttled_count_.fetch_add(1, std::memory_order_relaxed);
+    return answer.deny(denials::too_many_wrong_tokens(wait));
+  }
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
 
   const std::string user = wire->name.user;
-  auto caller = std::make_shared<const Caller>(*std::move(wire), token, std::move(answer));
+  auto caller =
+      std::make_shared<Caller>(*std::move(wire), token, client, refused_tokens_.ask(now), std::move(answer));
+  if (refused_tokens_.holds(user, now)) {
+    from_memory_count_.fetch_add(1, std::memory_order_relaxed);
+    return refuse_token(*caller);
+  }
   const auto asked =
       with_.reader.ask(user, [this, caller](const auto& standing) { decide(*caller, standing); });
   if (asked == StandingQueue::Outcome::full) caller->answer.deny(denials::ledger_away());
@@ -82,11 +104,19 @@ void Reception::read_again(const std::string& user) {
   (void)asked;
 }
 
-void Reception::decide(const Caller& caller, const StandingQueue::Answer& read) {
+void Reception::refuse_token(Caller& caller) {
+  wrong_tokens_count_.fetch_add(1, std::memory_order_relaxed);
+  wrong_tokens_.note_failure(caller.client, with_.clock.now());
+  caller.answer.deny(denials::bad_credentials());
+}
+
+void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
   if (!read.ok()) return caller.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
-  if (!standing || !equal_in_constant_time(standing->user.token, caller.token))
-    return caller.answer.deny(denials::bad_credentials());
+  if (!standing || !equal_in_constant_time(standing->user.token, caller.token)) {
+    refused_tokens_.remember(caller.name.name.user, caller.question);
+    return refuse_token(caller);
+  }
   with_.users.remember(standing->user, with_.clock.now());
   caller.answer.accept(identify(standing->user, caller.name));
 }
@@ -102,9 +132,15 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
     return answer.accept(admission(*seat, who.name));
   if (state != State::open || with_.health.state() == LedgerState::away)
     return answer.deny(denials::ledger_away());
+  const MonotonicTime now = with_.clock.now();
+  if (refused_balances_.holds(who.name.user, now)) {
+    from_memory_count_.fetch_add(1, std::memory_order_relaxed);
+    return answer.deny(denials::payment_required(shop_url()));
+  }
 
-  auto applicant = std::make_shared<Applicant>(who.user_id, who.token, who.name, request.attached,
-                                               with_.table.has_end_under_way(who.user_id), std::move(answer));
+  auto applicant = std::make_shared<Applicant>(
+      who.user_id, who.token, who.name, request.attached, with_.table.has_end_under_way(who.user_id),
+      with_.table.has_session(who.user_id), refused_balances_.ask(now), std::move(answer));
   const auto asked = with_.reader.ask(
       who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
   if (asked == StandingQueue::Outcome::full) applicant->answer.deny(denials::ledger_away());
@@ -120,8 +156,11 @@ void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) 
     with_.users.refresh(standing->user);
     return applicant.answer.deny(denials::bad_credentials());
   }
-  if (!may_start_now(applicant, *standing))
+  if (!may_start_now(applicant, *standing)) {
+    if (standing->balance <= Credits{} || !applicant.has_session)
+      refused_balances_.remember(applicant.name.user, applicant.question);
     return applicant.answer.deny(denials::payment_required(shop_url()));
+  }
   let_in(applicant);
 }
 
@@ -146,8 +185,23 @@ void Reception::open() {
 }
 
 void Reception::set_terms(const StartTerms& terms) {
-  const std::lock_guard lock(mutex_);
-  terms_ = terms;
+  {
+    const std::lock_guard lock(mutex_);
+    terms_ = terms;
+  }
+  refused_balances_.forget_all();
+}
+
+void Reception::user_changed(const std::string& name) {
+  refused_tokens_.forget(name);
+  refused_balances_.forget(name);
+}
+
+ReceptionCounters Reception::counters() const {
+  return {.wrong_tokens = wrong_tokens_count_.load(std::memory_order_relaxed),
+          .throttled = throttled_count_.load(std::memory_order_relaxed),
+          .refused_from_memory = from_memory_count_.load(std::memory_order_relaxed),
+          .standing_reads = with_.reader.reads()};
 }
 
 void Reception::set_shop_url(const std::string& url) {

@@ -8,7 +8,9 @@
 
 #include "billing/core/admission.h"
 #include "billing/core/user_name.h"
+#include "billing/failure_limit.h"
 #include "billing/ledger_health.h"
+#include "billing/recent_refusals.h"
 #include "billing/session_table.h"
 #include "billing/standing_reader.h"
 #include "billing/user_cache.h"
@@ -34,6 +36,11 @@ class BillingIdentity final : public plugin::Identity {
 /// Who may come in: answers the proxy's two questions, on the spot for a user who is known and a session that
 /// is live, else as soon as the ledger has answered. Called on worker threads; answers there or on the ledger
 /// thread of `reader`.
+///
+/// Nobody makes the ledger work by asking again and again. Wrong tokens are counted for each client address,
+/// and one that has sent too many is refused unheard, but for the right token of a user who is known: so
+/// nobody locks out those who share his address. Who was refused by what the ledger said, for his token or
+/// for his balance, is refused without it for a second, unless something about him was changed meanwhile.
 class Reception {
  public:
   struct Dependencies {
@@ -42,12 +49,15 @@ class Reception {
     UserCache& users;
     StandingReader& reader;
     LedgerHealth& health;
+    std::uint64_t seed;  ///< random
   };
 
-  explicit Reception(const Dependencies& dependencies) : with_(dependencies) {}
+  explicit Reception(const Dependencies& dependencies)
+      : with_(dependencies), wrong_tokens_(FailureLimit::no_limit, dependencies.seed) {}
 
   /// A name that nobody has and a wrong token get the same answer after the same read: the ledger is asked
-  /// for whatever does not match what is remembered, which also lets a new token work at once.
+  /// for whatever does not match what is remembered, which also lets a new token work at once. Both are
+  /// remembered, counted and throttled alike.
   void authenticate(const plugin::AuthenticationRequest& request, plugin::AuthenticationAnswer answer);
   void admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer);
 
@@ -55,8 +65,12 @@ class Reception {
   void open();
   void close() noexcept { state_ = State::closed; }
   void set_terms(const StartTerms& terms);
+  void set_wrong_tokens_per_minute(unsigned limit) { wrong_tokens_.set_per_minute(limit); }
   void set_shop_url(const std::string& url);
   std::string shop_url() const;
+  /// Something about the user was changed: what he was refused for may hold no longer.
+  void user_changed(const std::string& name);
+  ReceptionCounters counters() const;
 
  private:
   enum class State { not_yet_open, open, closed };
@@ -64,13 +78,18 @@ class Reception {
   struct Applicant;  // waits for admission
 
   void read_again(const std::string& user);
-  void decide(const Caller& caller, const StandingQueue::Answer& read);
+  void refuse_token(Caller& caller);
+  void decide(Caller& caller, const StandingQueue::Answer& read);
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;
   void let_in(Applicant& applicant);
 
   const Dependencies with_;
   std::atomic<State> state_{State::not_yet_open};
+  FailureLimit wrong_tokens_;
+  RecentRefusals refused_tokens_;  // also names that nobody has
+  RecentRefusals refused_balances_;
+  std::atomic<std::uint64_t> wrong_tokens_count_{0}, throttled_count_{0}, from_memory_count_{0};
   mutable std::mutex mutex_;
   StartTerms terms_;      // guarded by mutex_
   std::string shop_url_;  // guarded by mutex_

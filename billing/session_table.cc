@@ -246,6 +246,12 @@ bool SessionTable::has_end_under_way(UserId user) const {
   return shard.ends_under_way.contains(user);
 }
 
+bool SessionTable::has_session(UserId user) const {
+  const Shard& shard = shard_of(user);
+  const std::lock_guard lock(shard.mutex);
+  return shard.any_of(user) || shard.ends_under_way.contains(user);
+}
+
 // ---- anybody
 
 std::optional<LiveSession> SessionTable::find(SessionId id) const {

@@ -94,6 +94,9 @@ class SessionTable {
   /// True from the moment at which a session of the user ended until the ledger knows.
   bool has_end_under_way(UserId user) const;
 
+  /// True while a session of the user is metered here, and until the ledger knows of its end.
+  bool has_session(UserId user) const;
+
   // -- anybody
 
   std::optional<LiveSession> find(SessionId id) const;

@@ -45,6 +45,7 @@ std::vector<std::string> StandingReader::take_batch() {
 void StandingReader::read_all(Ledger& ledger) {
   for (auto names = take_batch(); !names.empty(); names = take_batch()) {
     const auto answer = health_.read("reading standings", [&] { return ledger.standings(names); });
+    reads_.fetch_add(1, std::memory_order_relaxed);
     std::vector<StandingQueue::Delivery> deliveries;
     {
       const std::lock_guard lock(mutex_);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -21,6 +23,8 @@ class StandingReader {
   StandingQueue::Outcome ask(const std::string& name, StandingQueue::Asker asker);
   /// Answers who waits, then ends the thread. Whoever asks later is never called.
   void stop();
+  /// How often the ledger was asked: each time for all who waited.
+  std::uint64_t reads() const noexcept { return reads_.load(std::memory_order_relaxed); }
 
  private:
   void read_all(Ledger& ledger);
@@ -30,7 +34,8 @@ class StandingReader {
   std::mutex mutex_;
   StandingQueue queue_;      // guarded by mutex_
   bool is_reading_ = false;  // guarded by mutex_
-  LedgerThread thread_;      // last: it uses all of the above
+  std::atomic<std::uint64_t> reads_{0};
+  LedgerThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace payg::billing

@@ -313,6 +313,7 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
     table->require("node", "a name that no other node of this PostgreSQL ledger has, as in \"node-1\"");
   table->read_duration("outage_grace", config.outage_grace);
   table->read_count("max_sessions", config.max_sessions, {.least = 1, .most = 10'000'000});
+  table->read_count("wrong_tokens_per_minute", config.wrong_tokens_per_minute, {.least = 0, .most = 60'000});
 
   Node empty;
   empty.position = table->position();

@@ -51,6 +51,8 @@ struct BillingConfig {
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
   /// Live sessions that this node meters at most; more are refused as unavailable.
   unsigned max_sessions = 1'000'000;
+  /// For each client address; 0: no limit.
+  unsigned wrong_tokens_per_minute = 60;
   PricingConfig pricing;
   AdminConfig admin;
   std::optional<DemoConfig> demo;

@@ -97,7 +97,9 @@ http::Refusal refusal_of(RefusalKind kind, const plugin::Denial* denial) noexcep
     refusal.url = denial->url;
     refusal.retry_after = denial->retry_after;
   }
-  if (refusal.status == http::Status::service_unavailable && refusal.retry_after.count() == 0) {
+  const bool passes = refusal.status == http::Status::service_unavailable ||
+                      refusal.status == http::Status::too_many_requests;
+  if (passes && refusal.retry_after.count() == 0) {
     refusal.retry_after = std::chrono::seconds(5);
   }
   return refusal;

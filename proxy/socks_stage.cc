@@ -119,12 +119,13 @@ void SocksStage::on_denied(const plugin::Denial& denial) noexcept {
   const RefusalKind kind = kind_of(denial.reason);
   if (step_ != Step::authenticating) return refuse(kind);
 
-  const bool bad_credentials = kind == RefusalKind::bad_credentials;
-  if (method_ == Method::none && bad_credentials) {
+  // Who may not even try his credentials is not told that they are right.
+  const bool is_unknown = kind == RefusalKind::bad_credentials || kind == RefusalKind::too_many;
+  if (method_ == Method::none && is_unknown) {
     connection_.count_refusal(kind);
     return finish_with(socks::method_selection(socks::Method::unacceptable));
   }
-  if (bad_credentials) {
+  if (is_unknown) {
     connection_.count_refusal(kind);
     return finish_with(socks::credentials_reply(socks::CredentialsStatus::failure));
   }

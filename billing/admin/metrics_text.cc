@@ -95,6 +95,22 @@ void add_metering(std::vector<MetricFamily>& families, const MeteringCounters& m
   families.push_back(charge_latency(metering.charge_latency));
 }
 
+void add_reception(std::vector<MetricFamily>& families, const ReceptionCounters& reception) {
+  families.push_back(counter("payg_wrong_tokens_total",
+                             "Clients refused for a wrong token or a name that nobody has.",
+                             reception.wrong_tokens));
+  families.push_back(
+      counter("payg_throttled_attempts_total",
+              "Clients refused unheard, because too many wrong tokens came from their address.",
+              reception.throttled));
+  families.push_back(counter("payg_refused_from_memory_total",
+                             "Clients refused for what was read within the last second.",
+                             reception.refused_from_memory));
+  families.push_back(counter("payg_standing_reads_total",
+                             "Questions to the ledger for who may come in, each for all who waited.",
+                             reception.standing_reads));
+}
+
 MetricFamily admin_requests(const RequestCounts& requests) {
   MetricFamily result =
       family("payg_admin_requests_total", "Requests that the admin port answered.", MetricType::Counter);
@@ -111,6 +127,7 @@ std::string metrics_text(const std::vector<plugin::Metric>& proxy, const Meterin
   std::vector<MetricFamily> families;
   add_proxy(families, proxy);
   add_metering(families, metering);
+  add_reception(families, metering.reception);
   families.push_back(gauge("payg_ledger_up", "1 while the ledger answers and takes charges, else 0.",
                            ledger == LedgerState::up));
   families.push_back(admin_requests(requests));

@@ -20,8 +20,9 @@ void write_billing(std::ostream& out, const BillingSettings& billing, const std:
   const std::string ledger = billing.ledger.empty() ? "sqlite:" + folder + "/ledger.db" : billing.ledger;
   out << "[[plugin]]\nname = \"billing\"\nmodule = \"billing.so\"\n"
       << "[billing]\nledger = " << quoted(ledger) << "\nnode = " << quoted(billing.node)
-      << "\noutage_grace = " << quoted(billing.outage_grace) << "\n"
-      << "[billing.pricing]\nrate_per_hour = " << quoted(billing.rate_per_hour)
+      << "\noutage_grace = " << quoted(billing.outage_grace) << "\n";
+  for (const auto& line : billing.lines) out << line << "\n";
+  out << "[billing.pricing]\nrate_per_hour = " << quoted(billing.rate_per_hour)
       << "\nincrement = " << quoted(billing.increment)
       << "\nminimum_to_start = " << quoted(billing.minimum_to_start)
       << "\nresume_window = " << quoted(billing.resume_window)

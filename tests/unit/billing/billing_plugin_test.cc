@@ -74,13 +74,13 @@ TEST(BillingPlugin, WhoCannotPayIsToldWhereToBuy) {
   EXPECT_TRUE(said.denial.url.ends_with("/api/credits/packages")) << said.denial.url;
 }
 
-TEST(BillingPlugin, AfterBuyingTheSameConnectionIsLetIn) {
+TEST(BillingPlugin, AfterBuyingElsewhereTheSameConnectionIsSoonLetIn) {
   PluginRig rig;
   const auto user = rig.add_user("alice", "secret", "0");
   const auto client = rig.identify("alice", "secret");
   EXPECT_FALSE(rig.admit(client).ok());
   rig.add_credits(user.id, "10");
-  EXPECT_TRUE(rig.admit(client).ok());
+  rig.eventually([&] { return rig.admit(client).ok(); });
 }
 
 TEST(BillingPlugin, TheFirstEstablishedConnectionBuysTheFirstIncrement) {

@@ -128,6 +128,7 @@ ledger = "postgresql:///payg?host=/run/postgresql"
 node = "Node-7.example"
 outage_grace = "90s"
 max_sessions = 5
+wrong_tokens_per_minute = 7
 [till.pricing]
 rate_per_hour = "3.6"
 increment = "1s"
@@ -151,6 +152,7 @@ enabled = true
   expected.node = "Node-7.example";
   expected.outage_grace = 90s;
   expected.max_sessions = 5;
+  expected.wrong_tokens_per_minute = 7;
   expected.pricing = {.rate = Rate::from_thousandths(3600),
                       .increment = 1s,
                       .increment_price = Credits::from_units(3600),

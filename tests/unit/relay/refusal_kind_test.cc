@@ -52,7 +52,10 @@ TEST(RefusalKinds, BringTheDenialsOwnWords) {
 }
 
 TEST(RefusalKinds, ThatPassByThemselvesSayWhenToAskAgain) {
-  EXPECT_GT(refusal_of(RefusalKind::unavailable).retry_after.count(), 0);
+  for (const auto kind : {RefusalKind::unavailable, RefusalKind::too_many, RefusalKind::no_such_location,
+                          RefusalKind::exhausted}) {
+    EXPECT_GT(refusal_of(kind).retry_after.count(), 0) << row_of(kind).code;
+  }
   EXPECT_EQ(refusal_of(RefusalKind::refused).retry_after.count(), 0);
 }
 

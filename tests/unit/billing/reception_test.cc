@@ -1,0 +1,238 @@
+// Who asks again and again: what he is told, and what it costs the ledger.
+
+#include "billing/reception.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+#include "billing/payments/secrets.h"
+#include "tests/fakes/failing_ledger.h"
+#include "tests/unit/billing/logging_host.h"
+#include "tests/unit/billing/plugin_rig.h"
+
+namespace payg::test {
+namespace {
+
+using namespace billing;
+using namespace std::chrono_literals;
+using plugin::Reason;
+
+constexpr unsigned allowance = 6;
+
+class ReceptionOfMany : public ::testing::Test {
+ protected:
+  ReceptionOfMany() {
+    EXPECT_TRUE(books->migrate().ok());
+    health.note_read("getting ready", LedgerResult<Done>(Done{}));
+    reception.set_terms({.minimum_to_start = *Credits::parse("0.80"), .resume_window = 10min});
+    reception.set_wrong_tokens_per_minute(allowance);
+    reception.open();
+  }
+
+  WallTime wall_now() const { return host.clock().wall_now(); }
+  User add_user(const std::string& name, std::string_view credits) {
+    const User user = *books->create_user(name, "", hash_token(name + "'s token"), wall_now());
+    if (credits != "0") give(user, credits);
+    return user;
+  }
+  void give(const User& user, std::string_view credits) {
+    const std::string reference = std::to_string(++references_);
+    EXPECT_TRUE(books->adjust(user.id, *Credits::parse(credits), reference, "", wall_now()).ok());
+  }
+
+  Said<plugin::Authentication> authenticate(std::string_view name, std::string_view token,
+                                            const char* client = "192.0.2.1") {
+    sockaddr_storage address{};
+    SocketAddress(*IpAddress::parse(client), 4711).to(address);
+    Waiter<plugin::Authentication> waiter;
+    reception.authenticate({.connection = {1},
+                            .protocol = plugin::Protocol::http_connect,
+                            .client = reinterpret_cast<const sockaddr*>(&address),
+                            .has_credentials = true,
+                            .name = name,
+                            .password = token},
+                           waiter.answer());
+    return waiter.wait();
+  }
+  Said<plugin::Admission> admit(const std::string& name) {
+    const auto who = authenticate(name, name.substr(0, name.find('-')) + "'s token");
+    if (!who.ok()) return {.verdict = {}, .denial = who.denial};
+    Waiter<plugin::Admission> waiter;
+    reception.admit({.connection = {1},
+                     .protocol = plugin::Protocol::http_connect,
+                     .identity = *who.verdict->identity,
+                     .target_host = "example.com",
+                     .target_port = 443,
+                     .attached = {}},
+                    waiter.answer());
+    return waiter.wait();
+  }
+  Reason refusal_of(const std::string& name) { return admit(name).denial.reason; }
+  void use_up_allowance(const char* client = "192.0.2.1") {
+    for (unsigned i = 0; i < allowance; ++i)
+      EXPECT_EQ(authenticate("nobody" + std::to_string(i), "guess", client).denial.reason,
+                Reason::bad_credentials);
+  }
+  std::int64_t questions() const { return faults->calls(); }
+
+  TempFolder folder;
+  const LedgerFactory factory = *open_ledger("sqlite:" + folder.path() + "/payg.db");
+  const std::unique_ptr<Ledger> books = factory();
+  const std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
+  LoggingHost host;
+  LedgerHealth health{host};
+  UserCache users{100};
+  SessionTable table{100};
+  StandingReader reader{failing(factory, faults), health};
+  Reception reception{{host.clock(), table, users, reader, health, 1}};
+
+ private:
+  int references_ = 0;
+};
+
+// ---- wrong tokens
+
+TEST_F(ReceptionOfMany, TooManyWrongTokensFromOneAddressAreRefusedUnheard) {
+  use_up_allowance();
+  const auto asked = questions();
+  const auto said = authenticate("somebody", "guess");
+  EXPECT_EQ(said.denial.reason, Reason::too_many);
+  EXPECT_EQ(said.denial.retry_after, 10s);
+  EXPECT_EQ(questions(), asked);
+  EXPECT_EQ(authenticate("somebody", "guess", "192.0.2.2").denial.reason, Reason::bad_credentials)
+      << "another address";
+  host.fake_clock.advance(10s);
+  EXPECT_EQ(authenticate("somebody", "guess").denial.reason, Reason::bad_credentials);
+  EXPECT_EQ(reception.counters().wrong_tokens, allowance + 2);
+  EXPECT_EQ(reception.counters().throttled, 1U);
+}
+
+TEST_F(ReceptionOfMany, TheRightTokenOfAKnownUserPassesWhoeverSharesHisAddress) {
+  add_user("alice", "10");
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+  use_up_allowance();
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+  EXPECT_TRUE(admit("alice").ok());
+  EXPECT_EQ(authenticate("alice", "guess").denial.reason, Reason::too_many);
+}
+
+TEST_F(ReceptionOfMany, AKnownNameAndOneThatNobodyHasAreThrottledAlike) {
+  add_user("alice", "10");
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+  use_up_allowance();
+  const auto known = authenticate("alice", "guess"), unknown = authenticate("zoe", "guess");
+  EXPECT_EQ(known.denial.reason, unknown.denial.reason);
+  EXPECT_EQ(known.denial.detail, unknown.denial.detail);
+  EXPECT_EQ(known.denial.retry_after, unknown.denial.retry_after);
+}
+
+TEST_F(ReceptionOfMany, WhoseTokenIsRightButNotKnownYetCountsAsNoFailure) {
+  for (unsigned i = 0; i < 2 * allowance; ++i) {
+    const std::string name = "user" + std::to_string(i);
+    add_user(name, "0");
+    EXPECT_TRUE(authenticate(name, name + "'s token").ok()) << name;
+  }
+}
+
+TEST_F(ReceptionOfMany, WhoSendsNoCredentialsIsNotCounted) {
+  for (unsigned i = 0; i < 2 * allowance; ++i) {
+    Waiter<plugin::Authentication> waiter;
+    reception.authenticate({.connection = {1},
+                            .protocol = plugin::Protocol::http_connect,
+                            .client = nullptr,
+                            .has_credentials = false,
+                            .name = {},
+                            .password = {}},
+                           waiter.answer());
+    EXPECT_EQ(waiter.wait().denial.reason, Reason::bad_credentials);
+  }
+}
+
+TEST_F(ReceptionOfMany, OneWrongNameOrTokenIsOneQuestionASecondFromHoweverManyAddresses) {
+  add_user("alice", "10");
+  for (const char* name : {"alice", "nobody"}) {
+    const auto asked = questions();
+    for (const char* client : {"192.0.2.1", "192.0.2.2", "192.0.2.3"})
+      EXPECT_EQ(authenticate(name, "guess", client).denial.reason, Reason::bad_credentials);
+    EXPECT_EQ(questions(), asked + 1) << name;
+    host.fake_clock.advance(1s);
+    authenticate(name, "guess");
+    EXPECT_EQ(questions(), asked + 2) << name;
+  }
+}
+
+TEST_F(ReceptionOfMany, AUserWhoIsMadeHereIsLetInAtOnceThoughHeWasRefusedAMomentAgo) {
+  EXPECT_FALSE(authenticate("alice", "alice's token").ok());
+  add_user("alice", "10");
+  reception.user_changed("alice");
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+}
+
+TEST_F(ReceptionOfMany, AUserWhoIsMadeElsewhereIsLetInWithinASecond) {
+  EXPECT_FALSE(authenticate("alice", "alice's token").ok());
+  add_user("alice", "10");
+  host.fake_clock.advance(1s);
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+}
+
+// ---- empty balances
+
+TEST_F(ReceptionOfMany, WhoCannotPayIsOneQuestionASecondHoweverOftenHeAsks) {
+  add_user("alice", "0");
+  EXPECT_EQ(refusal_of("alice"), Reason::payment_required);
+  const auto asked = questions();
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(refusal_of("alice-session-" + std::to_string(i)), Reason::payment_required);
+  EXPECT_EQ(questions(), asked);
+  EXPECT_EQ(reception.counters().refused_from_memory, 100U);
+  host.fake_clock.advance(1s);
+  EXPECT_EQ(refusal_of("alice"), Reason::payment_required);
+  EXPECT_EQ(questions(), asked + 1);
+}
+
+TEST_F(ReceptionOfMany, WhoTopsUpHereIsLetInAtOnceAndElsewhereWithinASecond) {
+  for (const char* name : {"alice", "bob"}) {
+    const User user = add_user(name, "0.79");
+    EXPECT_EQ(refusal_of(name), Reason::payment_required);
+    give(user, "10");
+  }
+  reception.user_changed("alice");
+  EXPECT_TRUE(admit("alice").ok());
+  EXPECT_EQ(refusal_of("bob"), Reason::payment_required);
+  host.fake_clock.advance(1s);
+  EXPECT_TRUE(admit("bob").ok());
+}
+
+TEST_F(ReceptionOfMany, NewTermsCountAtOnce) {
+  add_user("alice", "0.79");
+  EXPECT_EQ(refusal_of("alice"), Reason::payment_required);
+  reception.set_terms({.minimum_to_start = *Credits::parse("0.50"), .resume_window = 10min});
+  EXPECT_TRUE(admit("alice").ok());
+}
+
+TEST_F(ReceptionOfMany, WhoHasASessionWhoseEndWouldLetHimInIsAskedForEachTime) {
+  const User alice = add_user("alice", "0.79");
+  const auto seat = table.join(alice.id, "", {});
+  table.opened(seat->session, "direct", host.clock().now());
+  table.meter(*table.find(seat->session), 7, host.clock().now() + 1min);
+  EXPECT_EQ(refusal_of("alice-session-blue"), Reason::payment_required);
+  table.end_is_under_way(alice.id);
+  EXPECT_TRUE(admit("alice-session-blue").ok());
+}
+
+// ---- an outage
+
+TEST_F(ReceptionOfMany, WhileTheLedgerIsAwayNobodyAsksItAndAllAreToldWhenToComeBack) {
+  add_user("alice", "10");
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+  health.note_read("looking", LedgerResult<Done>(LedgerError{LedgerError::Code::unavailable, "gone"}));
+  const auto asked = questions();
+  for (const auto& denial : {admit("alice").denial, authenticate("bob", "guess").denial}) {
+    EXPECT_EQ(denial.reason, Reason::unavailable);
+    EXPECT_GT(denial.retry_after, 0s);
+  }
+  EXPECT_EQ(questions(), asked);
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -12,13 +12,12 @@ constexpr int most_reads = 16;
 
 }  // namespace
 
-FlushOutcome flush(MessageSide side, const ByteCount& count) {
+FlushOutcome flush(MessageSide side, Passage& passage) {
   while (!side.unsent.empty()) {
     if (!side.socket.writable()) return FlushOutcome::waiting;
-    const auto written = side.socket.write(side.unsent.view());
+    const auto written = passage.write(side.socket, side.unsent.view());
     if (written.outcome == Socket::Outcome::failed) return FlushOutcome::failed;
     if (written.outcome == Socket::Outcome::blocked) return FlushOutcome::waiting;
-    count(written.count);
     side.unsent.consume(written.count);
   }
   return FlushOutcome::all;
@@ -28,15 +27,15 @@ BodyRelay::BodyRelay(http::BodyFraming received, http::BodyFraming sent)
     : framing_(received), chunk_again_(sent.kind == http::BodyFraming::Kind::chunked) {}
 
 BodyRelay::Status BodyRelay::run(MessageSide source, MessageSide sink, RelayResources& resources,
-                                 const ByteCount& count) {
+                                 Passage& passage) {
   if (framing_.kind == http::BodyFraming::Kind::chunked || chunk_again_) {
-    return run_chunked(source, sink, resources, count);
+    return run_chunked(source, sink, resources, passage);
   }
-  return run_plain(source, sink, resources, count);
+  return run_plain(source, sink, resources, passage);
 }
 
 BodyRelay::Status BodyRelay::run_plain(MessageSide source, MessageSide sink, RelayResources& resources,
-                                       const ByteCount& count) {
+                                       Passage& passage) {
   if (plain_ == Plain::from_received) {
     std::uint64_t limit = Pump::no_limit;
     if (framing_.kind == http::BodyFraming::Kind::length) limit = framing_.length;
@@ -47,12 +46,12 @@ BodyRelay::Status BodyRelay::run_plain(MessageSide source, MessageSide sink, Rel
     pump_ = Pump(limit == Pump::no_limit ? limit : limit - ready);
     plain_ = Plain::from_socket;
   }
-  switch (flush(sink, count)) {
+  switch (flush(sink, passage)) {
     case FlushOutcome::all: break;
     case FlushOutcome::waiting: return Status::waiting;
     case FlushOutcome::failed: return Status::sink_failed;
   }
-  switch (pump_.run(source.socket, sink.socket, resources, count)) {
+  switch (pump_.run(source.socket, sink.socket, resources, passage)) {
     case Pump::Status::waiting: return Status::waiting;
     case Pump::Status::yielding: return Status::yielding;
     case Pump::Status::done: return Status::done;
@@ -107,13 +106,13 @@ BodyRelay::Status BodyRelay::status_when_delivered() const noexcept {
 }
 
 BodyRelay::Status BodyRelay::run_chunked(MessageSide source, MessageSide sink, RelayResources& resources,
-                                         const ByteCount& count) {
+                                         Passage& passage) {
   for (int reads = 0;; ++reads) {
     if (coding_ == Coding::open && !source.received.empty()) {
       source.received.consume(decode(source.received.view(), sink.unsent));
     }
     if (coding_ != Coding::open || sink.unsent.size() >= gather_bytes || !source.socket.readable()) {
-      switch (flush(sink, count)) {
+      switch (flush(sink, passage)) {
         case FlushOutcome::all: break;
         case FlushOutcome::waiting: return Status::waiting;
         case FlushOutcome::failed: return Status::sink_failed;

@@ -16,9 +16,9 @@ struct MessageSide {
   Buffer& unsent;
 };
 
-/// Sends as much of what is unsent as the sink takes now.
+/// Sends as much of what is unsent as the sink takes now, while the passage is open.
 enum class FlushOutcome { all, waiting, failed };
-FlushOutcome flush(MessageSide side, const ByteCount& count);
+FlushOutcome flush(MessageSide side, Passage& passage);
 
 /// Moves the body of one message from the side that it comes from to the other, framed for that other side. A
 /// body whose bytes are not touched (a length, or until the connection ends) goes through a Pump, with
@@ -43,12 +43,12 @@ class BodyRelay {
   /// As it comes in, and as it goes out.
   BodyRelay(http::BodyFraming received, http::BodyFraming sent);
 
-  Status run(MessageSide source, MessageSide sink, RelayResources& resources, const ByteCount& count);
+  Status run(MessageSide source, MessageSide sink, RelayResources& resources, Passage& passage);
   void drop(PipePool& pipes) { pump_.drop(pipes); }
 
  private:
-  Status run_plain(MessageSide source, MessageSide sink, RelayResources& resources, const ByteCount& count);
-  Status run_chunked(MessageSide source, MessageSide sink, RelayResources& resources, const ByteCount& count);
+  Status run_plain(MessageSide source, MessageSide sink, RelayResources& resources, Passage& passage);
+  Status run_chunked(MessageSide source, MessageSide sink, RelayResources& resources, Passage& passage);
   /// Decodes into `unsent`; returns how much of `input` was used.
   std::size_t decode(std::string_view input, Buffer& unsent);
 

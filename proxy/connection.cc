@@ -36,6 +36,7 @@ void Connection::close() noexcept {
   if (closed_) return;
   closed_ = true;
   disarm();
+  worker_.holds().let_go(*this);
   if (stage_) stage_->close();
   client_.close();
   gate_.close();
@@ -77,20 +78,30 @@ void Connection::count_refusal(RefusalKind kind) noexcept {
   worker_.counters().refusals[static_cast<std::size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
 }
 
-ByteCount Connection::up_count() noexcept {
-  return {worker_.counters().up_bytes, gate_.traffic(), &plugin::SessionTraffic::up_bytes};
+Passage Connection::up_passage(MonotonicTime now) noexcept {
+  const ByteCount count{worker_.counters().up_bytes, gate_.traffic(), &plugin::SessionTraffic::up_bytes};
+  return {count, *this, worker_.holds(), now};
 }
 
-ByteCount Connection::down_count() noexcept {
-  return {worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes};
+Passage Connection::down_passage(MonotonicTime now) noexcept {
+  const ByteCount count{worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes};
+  return {count, *this, worker_.holds(), now};
+}
+
+Passage Connection::down_passage() noexcept {
+  return down_passage(worker_.now());
+}
+
+Passage Connection::answer_passage() noexcept {
+  return Passage({worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes});
 }
 
 void Connection::on_ready(Socket&) noexcept {
-  if (stage_) {
-    stage_->on_client_ready();
-  } else {
-    choose_stage();
-  }
+  if (!stage_) return choose_stage();
+  stage_->on_client_ready();
+  // Of a held client nothing is read, so that it is gone has to be asked for; one that only ended is not
+  // gone.
+  if (held() && client_.has_failed()) close();
 }
 
 void Connection::choose_stage() {

@@ -6,7 +6,8 @@
 #include "plugin/base/address.h"
 #include "plugin/host/gate.h"
 #include "proxy/exit.h"
-#include "proxy/pump.h"
+#include "proxy/hold_list.h"
+#include "proxy/passage.h"
 #include "proxy/refusal_kind.h"
 #include "proxy/socket.h"
 #include "proxy/stage.h"
@@ -25,7 +26,10 @@ struct ListenerProtocols {
 
 /// One client connection, from accept to close: its socket, its standing with the plugins, its timer, and the
 /// stage it is in. Owned by its worker, used on the worker's thread only.
-class Connection final : private SocketHandler, private plugin::GateListener, private Timer {
+class Connection final : private SocketHandler,
+                         private plugin::GateListener,
+                         private Timer,
+                         private Holdable {
  public:
   Connection(Worker& worker, plugin::ConnectionId id, ListenerProtocols protocols, const SocketAddress& peer);
   ~Connection() override;
@@ -61,14 +65,20 @@ class Connection final : private SocketHandler, private plugin::GateListener, pr
   const Exit* choose_exit(const plugin::Location& location) const noexcept;
   void count_refusal(RefusalKind kind) noexcept;
 
-  ByteCount up_count() noexcept;
-  ByteCount down_count() noexcept;
+  /// The way of its sessions' bytes to the target, and to the client. `now`: as just read.
+  Passage up_passage(MonotonicTime now) noexcept;
+  Passage down_passage(MonotonicTime now) noexcept;
+  Passage down_passage() noexcept;
+  /// The proxy's own words to the client need nobody's leave.
+  Passage answer_passage() noexcept;
 
  private:
   friend class Worker;
 
   void on_ready(Socket& socket) noexcept override;
   void on_timeout() noexcept override;
+  Sessions sessions() const noexcept override { return gate_.traffic(); }
+  void on_released() noexcept override { client_.ready_again(); }
   void on_authenticated() noexcept override;
   void on_admitted(const plugin::Location& location) noexcept override;
   void on_denied(const plugin::Denial& denial) noexcept override;

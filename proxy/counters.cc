@@ -25,6 +25,10 @@ constexpr Row rows[] = {
      &Counters::dials_total},
     {"payg_proxy_cuts_total", "Connections closed because their session was ended.", Metric::Kind::counter,
      &Counters::cuts_total},
+    {"payg_proxy_connections_held", "Client connections whose bytes may not move at the moment.",
+     Metric::Kind::gauge, &Counters::connections_held},
+    {"payg_proxy_holds_total", "Times that a connection was held because its bytes might not move.",
+     Metric::Kind::counter, &Counters::holds_total},
     {"payg_proxy_accept_pauses_total", "Times that accepting paused for lack of descriptors or places.",
      Metric::Kind::counter, &Counters::accept_pauses_total},
 };

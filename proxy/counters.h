@@ -20,7 +20,9 @@ struct Counters {
   Count tunnels_total{0};
   Count http_requests_total{0};
   Count dials_total{0};
-  Count cuts_total{0};  ///< connections closed because their session was ended
+  Count cuts_total{0};        ///< connections closed because their session was ended
+  Count connections_held{0};  ///< had bytes to move that no session permits at the moment
+  Count holds_total{0};
   Count accept_pauses_total{0};
   Count up_bytes{0};
   Count down_bytes{0};

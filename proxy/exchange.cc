@@ -40,15 +40,19 @@ Exchange::Progress Exchange::run() {
   // ended may be waiting still.
   const bool reads_client = request_state_ == RequestState::sending;
   if (!reads_client && client_.socket.readable() && client_.socket.is_reset()) return Progress::broken;
+  const MonotonicTime now = connection_.worker().now();
+  Passage down = connection_.down_passage(now);
+  if (!down.open()) return Progress::running;  // held: of a head nothing is read either
   if (request_state_ == RequestState::sending) {
-    if (const auto progress = run_request(); progress != Progress::running) return progress;
+    Passage up = connection_.up_passage(now);
+    if (const auto progress = run_request(up); progress != Progress::running) return progress;
   }
-  return run_response();
+  return run_response(down);
 }
 
-Exchange::Progress Exchange::run_request() {
+Exchange::Progress Exchange::run_request(Passage& up) {
   RelayResources& resources = connection_.worker().resources();
-  switch (request_body_.run(client_, origin_.side(), resources, connection_.up_count())) {
+  switch (request_body_.run(client_, origin_.side(), resources, up)) {
     case BodyRelay::Status::waiting: break;
     case BodyRelay::Status::yielding: client_.socket.ready_again(); break;
     case BodyRelay::Status::done: request_state_ = RequestState::sent; break;
@@ -63,15 +67,14 @@ Exchange::Progress Exchange::run_request() {
   return Progress::running;
 }
 
-Exchange::Progress Exchange::run_response() {
+Exchange::Progress Exchange::run_response(Passage& down) {
   if (response_ == Response::head) {
     // An interim response that the client did not take at once.
-    if (flush(client_, connection_.down_count()) == FlushOutcome::failed) return Progress::broken;
-    if (const auto progress = read_response_head(); progress != Progress::running) return progress;
+    if (flush(client_, down) == FlushOutcome::failed) return Progress::broken;
+    if (const auto progress = read_response_head(down); progress != Progress::running) return progress;
     if (response_ == Response::head) return Progress::running;
   }
-  switch (response_body_.run(origin_.side(), client_, connection_.worker().resources(),
-                             connection_.down_count())) {
+  switch (response_body_.run(origin_.side(), client_, connection_.worker().resources(), down)) {
     case BodyRelay::Status::waiting: return Progress::running;
     case BodyRelay::Status::yielding: origin_.socket->ready_again(); return Progress::running;
     case BodyRelay::Status::done: return finish();
@@ -82,14 +85,14 @@ Exchange::Progress Exchange::run_response() {
   return Progress::broken;
 }
 
-Exchange::Progress Exchange::read_response_head() {
+Exchange::Progress Exchange::read_response_head(Passage& down) {
   http::ResponseHead& head = connection_.worker().head_scratch().response;
   while (response_ == Response::head) {
     if (!origin_.received.empty()) {
       const auto outcome = origin_.parser.parse(origin_.received.view(), head);
       if (outcome.state == http::ParseState::refused) return Progress::bad_response;
       if (outcome.state == http::ParseState::complete) {
-        const auto progress = on_response_head(head);
+        const auto progress = on_response_head(head, down);
         origin_.received.consume(outcome.consumed);
         if (progress != Progress::running) return progress;
         continue;
@@ -113,7 +116,7 @@ Exchange::Progress Exchange::on_origin_ended() const {
   return may_repeat ? Progress::retry : Progress::no_response;
 }
 
-Exchange::Progress Exchange::on_interim(const http::ResponseHead& head) {
+Exchange::Progress Exchange::on_interim(const http::ResponseHead& head, Passage& down) {
   if (++interim_responses_ > most_interim_responses) return Progress::bad_response;
   if (request_.version == http::Version::http_1_0) return Progress::running;  // RFC 9110 §15.2
   std::string bytes;
@@ -123,17 +126,17 @@ Exchange::Progress Exchange::on_interim(const http::ResponseHead& head) {
                               .framing = {},
                               .pseudonym = connection_.worker().settings().pseudonym});
   client_.unsent.append(bytes);
-  if (flush(client_, connection_.down_count()) == FlushOutcome::failed) return Progress::broken;
+  if (flush(client_, down) == FlushOutcome::failed) return Progress::broken;
   return Progress::running;
 }
 
-Exchange::Progress Exchange::on_response_head(const http::ResponseHead& head) {
+Exchange::Progress Exchange::on_response_head(const http::ResponseHead& head, Passage& down) {
   constexpr unsigned switching_protocols = 101;
   const bool upgraded = head.status == switching_protocols &&
                         request_.upgrade == http::UpgradeHandling::pass_on &&
                         request_state_ == RequestState::sent;
   if (head.status < 200 && !upgraded) {
-    return head.status == switching_protocols ? Progress::bad_response : on_interim(head);
+    return head.status == switching_protocols ? Progress::bad_response : on_interim(head, down);
   }
   const auto framing = http::response_framing(head, request_.method);
   if (!framing.ok()) return Progress::bad_response;

@@ -68,6 +68,7 @@ class Exchange {
   Exchange(Connection& connection, MessageSide client, OriginConnection& origin,
            const ExchangeRequest& request);
 
+  /// Goes as far as the bytes that are there reach, while the sessions permit it.
   Progress run();
   void drop();
 
@@ -85,11 +86,11 @@ class Exchange {
   };
   enum class Response : std::uint8_t { head, body };
 
-  Progress run_request();
-  Progress run_response();
-  Progress read_response_head();
-  Progress on_response_head(const http::ResponseHead& head);
-  Progress on_interim(const http::ResponseHead& head);
+  Progress run_request(Passage& up);
+  Progress run_response(Passage& down);
+  Progress read_response_head(Passage& down);
+  Progress on_response_head(const http::ResponseHead& head, Passage& down);
+  Progress on_interim(const http::ResponseHead& head, Passage& down);
   Progress on_origin_ended() const;
   Progress finish();
 

@@ -375,6 +375,7 @@ void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence per
 }
 
 void HttpStage::answer_and_discard(std::string_view answer, http::Persistence persistence) {
+  ahead_of_answer_ = unsent_.empty() ? Ahead::nothing : Ahead::relayed_bytes;
   unsent_.append(answer);
   forget_head();
   request_.persistence = persistence;
@@ -383,7 +384,7 @@ void HttpStage::answer_and_discard(std::string_view answer, http::Persistence pe
 }
 
 bool HttpStage::discard_body() {
-  switch (flush(client_side(), connection_.down_count())) {
+  switch (flush_answer()) {
     case FlushOutcome::all: break;
     case FlushOutcome::waiting: return false;
     case FlushOutcome::failed: connection_.close(); return false;
@@ -412,14 +413,14 @@ bool HttpStage::discard_body() {
 void HttpStage::linger() {
   drop_origin();
   received_.clear();
-  if (flush(client_side(), connection_.down_count()) == FlushOutcome::failed) return connection_.close();
+  if (flush_answer() == FlushOutcome::failed) return connection_.close();
   if (unsent_.empty()) connection_.client().shut_down_writing();
   enter(Phase::lingering);
 }
 
 void HttpStage::discard_until_end() {
   if (!unsent_.empty()) {
-    if (flush(client_side(), connection_.down_count()) == FlushOutcome::failed) return connection_.close();
+    if (flush_answer() == FlushOutcome::failed) return connection_.close();
     if (!unsent_.empty()) return;  // the client's end may be there, but it has not got ours
     connection_.client().shut_down_writing();
   }

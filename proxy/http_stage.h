@@ -79,6 +79,11 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   void linger();
   void discard_until_end();
 
+  FlushOutcome flush_answer() {
+    Passage passage =
+        ahead_of_answer_ == Ahead::nothing ? connection_.answer_passage() : connection_.down_passage();
+    return flush(client_side(), passage);
+  }
   MessageSide client_side() noexcept { return {connection_.client(), received_, unsent_}; }
 
   Connection& connection_;
@@ -97,6 +102,8 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   std::unique_ptr<OriginConnection> origin_;
   std::optional<Exchange> exchange_;
   BodyDiscard discard_;  ///< of a refused request's body
+  /// An interim response of the origin that the client has not taken yet goes first, by its sessions' leave.
+  enum class Ahead : std::uint8_t { nothing, relayed_bytes } ahead_of_answer_ = Ahead::nothing;
   MonotonicTime last_activity_;
 };
 

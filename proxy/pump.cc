@@ -11,19 +11,18 @@ constexpr std::size_t share_bytes = 1024 * 1024;
 
 }  // namespace
 
-Pump::Status Pump::run(Socket& source, Socket& sink, RelayResources& resources, const ByteCount& count) {
+Pump::Status Pump::run(Socket& source, Socket& sink, RelayResources& resources, Passage& passage) {
   if (mode_ == Mode::splicing && take_pipe(resources.pipes))
-    return run_splicing(source, sink, resources, count);
-  return run_copying(source, sink, resources, count);
+    return run_splicing(source, sink, resources, passage);
+  return run_copying(source, sink, resources, passage);
 }
 
-Pump::Status Pump::flush(Socket& sink, const ByteCount& count) {
+Pump::Status Pump::flush(Socket& sink, Passage& passage) {
   while (!pending_.empty()) {
     if (!sink.writable()) return Status::waiting;
-    const auto written = sink.write(pending_.view());
+    const auto written = passage.write(sink, pending_.view());
     if (written.outcome == Socket::Outcome::failed) return Status::sink_failed;
     if (written.outcome == Socket::Outcome::blocked) return Status::waiting;
-    count(written.count);
     pending_.consume(written.count);
   }
   return when_delivered();
@@ -39,12 +38,11 @@ Pump::Status Pump::when_delivered() const noexcept {
   return Status::yielding;
 }
 
-Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& resources,
-                               const ByteCount& count) {
-  if (const auto flushed = flush(sink, count); flushed != Status::yielding) return flushed;
+Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& resources, Passage& passage) {
+  if (const auto flushed = flush(sink, passage); flushed != Status::yielding) return flushed;
 
   std::size_t share = share_bytes;
-  while (source.readable()) {
+  while (source.readable() && passage.open()) {
     const auto most = std::min<std::uint64_t>(resources.scratch.size(), remaining_);
     const auto piece = resources.scratch.first(static_cast<std::size_t>(most));
     const auto got = source.read(piece);
@@ -56,9 +54,8 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
     took(got.count);
     std::string_view bytes(piece.data(), got.count);
     if (sink.writable()) {
-      const auto written = sink.write(bytes);
+      const auto written = passage.write(sink, bytes);
       if (written.outcome == Socket::Outcome::failed) return Status::sink_failed;
-      count(written.count);
       bytes.remove_prefix(written.count);
     }
     if (!bytes.empty()) {
@@ -68,7 +65,7 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
     if (remaining_ == 0) return Status::done;
     // The whole scratch buffer was filled: this is bulk, let the kernel move it.
     if (got.count == resources.scratch.size() && take_pipe(resources.pipes)) {
-      return run_splicing(source, sink, resources, count);
+      return run_splicing(source, sink, resources, passage);
     }
     share -= std::min(share, got.count);
     if (share == 0) return Status::yielding;
@@ -76,18 +73,16 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
   return Status::waiting;
 }
 
-Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& resources,
-                                const ByteCount& count) {
+Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& resources, Passage& passage) {
   std::size_t moved_in_all = 0;
-  while (moved_in_all < share_bytes) {
+  while (moved_in_all < share_bytes && passage.open()) {
     const std::size_t filled = fill_pipe(source);
     std::size_t drained = 0;
     if (sink.writable() && pipe_.size != 0) {
-      const auto put = sink.splice_from_pipe(pipe_.read_end.get(), pipe_.size);
+      const auto put = passage.splice_from_pipe(sink, pipe_.read_end.get(), pipe_.size);
       if (put.outcome == Socket::Outcome::failed) return Status::sink_failed;
       drained = put.count;
       pipe_.size -= drained;
-      count(drained);
     }
     moved_in_all += drained;
     if (pipe_.size == 0 && when_delivered() != Status::yielding) {

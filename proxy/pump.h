@@ -1,12 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <span>
 
-#include "plugin/api/plugin.h"
 #include "proxy/buffer.h"
+#include "proxy/passage.h"
 #include "proxy/pipe_pool.h"
 #include "proxy/socket.h"
 
@@ -18,19 +17,6 @@ struct RelayResources {
   PipePool& pipes;
 };
 
-/// Where relayed bytes of one direction are counted: the worker's total, and the sessions the connection
-/// belongs to.
-struct ByteCount {
-  std::atomic<std::uint64_t>& total;
-  std::span<plugin::SessionTraffic* const> sessions;
-  std::atomic<std::uint64_t> plugin::SessionTraffic::*direction;
-
-  void operator()(std::uint64_t bytes) const noexcept {
-    total.fetch_add(bytes, std::memory_order_relaxed);
-    for (auto* session : sessions) (session->*direction).fetch_add(bytes, std::memory_order_relaxed);
-  }
-};
-
 /// Moves bytes one way, from one socket to another, unchanged: recv and send through the worker's buffer
 /// while little comes, splice(2) through a pipe as soon as much does. Back-pressure: it reads only what it
 /// can write, but for one buffer or pipe that the sink refused. Holds nothing while nothing is under way.
@@ -39,7 +25,7 @@ class Pump {
   static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
   enum class Status {
-    waiting,   ///< for a socket to become ready
+    waiting,   ///< for a socket to become ready, or for the passage to open
     yielding,  ///< its share of this round is used up, there is more: call Socket::ready_again and come back
     done,      ///< `limit` bytes were moved, all of them delivered
     ended,     ///< the source ended before the limit; all that it sent was delivered
@@ -53,17 +39,17 @@ class Pump {
   /// These bytes go to the sink before anything is read.
   explicit Pump(Buffer first) noexcept : pending_(std::move(first)) {}
 
-  /// Moves what can be moved now. `count` is told of every byte handed to the sink.
-  Status run(Socket& source, Socket& sink, RelayResources& resources, const ByteCount& count);
+  /// Moves what can be moved now, while `passage` is open; it is told of every byte handed to the sink.
+  Status run(Socket& source, Socket& sink, RelayResources& resources, Passage& passage);
   /// Gives buffer and pipe back, with what is still inside: for a pump that is given up.
   void drop(PipePool& pipes);
   /// Bytes taken from the source that the sink has not taken yet.
   bool holds_bytes() const noexcept { return !pending_.empty() || pipe_.size != 0; }
 
  private:
-  Status run_copying(Socket& source, Socket& sink, RelayResources& resources, const ByteCount& count);
-  Status run_splicing(Socket& source, Socket& sink, RelayResources& resources, const ByteCount& count);
-  Status flush(Socket& sink, const ByteCount& count);
+  Status run_copying(Socket& source, Socket& sink, RelayResources& resources, Passage& passage);
+  Status run_splicing(Socket& source, Socket& sink, RelayResources& resources, Passage& passage);
+  Status flush(Socket& sink, Passage& passage);
   /// What it means that the sink has everything: more to come, or how it ended.
   Status when_delivered() const noexcept;
   /// Moves what fits from the source into the pipe; returns how much that was.

@@ -110,6 +110,11 @@ bool Socket::is_reset() const noexcept {
   return poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+bool Socket::has_failed() const noexcept {
+  pollfd state{.fd = fd_.get(), .events = 0, .revents = 0};
+  return poll(&state, 1, 0) == 1 && (state.revents & POLLERR) != 0;
+}
+
 bool Socket::has_news() const noexcept {
   char byte;
   const auto count = recv(fd_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);

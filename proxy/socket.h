@@ -56,17 +56,17 @@ class Socket {
 
   /// The connection is gone both ways. Asks the kernel: a reset need not show as anything to read.
   bool is_reset() const noexcept;
+  /// A reset or another error has come that no call has been told of. Asks the kernel.
+  bool has_failed() const noexcept;
   /// There is something to read, or the peer has ended or reset. Asks the kernel.
   bool has_news() const noexcept;
   /// Bytes that were written wait in the kernel for the peer to take or acknowledge them.
   bool has_unsent_bytes() const noexcept;
 
   Transfer read(std::span<char> into) noexcept;
-  Transfer write(std::string_view bytes) noexcept;
-  /// splice(2) between this socket and a pipe; `count` bytes at most. `blocked` from splice_to_pipe also
-  /// means that the pipe is full: a caller whose pipe was empty says found_drained().
+  /// splice(2), `count` bytes at most. `blocked` also means that the pipe is full: a caller whose pipe was
+  /// empty says found_drained().
   Transfer splice_to_pipe(int pipe, std::size_t count) noexcept;
-  Transfer splice_from_pipe(int pipe, std::size_t count) noexcept;
   /// Reads and throws away what is there; a bounded share of it, then on_ready comes again. `all`: up to the
   /// peer's end.
   enum class Discarded { some, all };
@@ -79,6 +79,11 @@ class Socket {
   void ready_again() noexcept;
 
  private:
+  // What goes out needs leave.
+  friend class Passage;
+  Transfer write(std::string_view bytes) noexcept;
+  Transfer splice_from_pipe(int pipe, std::size_t count) noexcept;
+
   static void on_event(evutil_socket_t, short what, void* self) noexcept;
   static Transfer came_to(ssize_t count) noexcept;
 

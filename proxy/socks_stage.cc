@@ -216,7 +216,7 @@ void SocksStage::finish_with(std::string_view answer) {
 }
 
 void SocksStage::send(std::string_view bytes) {
-  const auto sent = connection_.client().write(bytes);
+  const auto sent = connection_.answer_passage().write(connection_.client(), bytes);
   if (sent.outcome != Socket::Outcome::some || sent.count != bytes.size()) connection_.close();
 }
 

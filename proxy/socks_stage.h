@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/buffer.h"
 #include "proxy/connection.h"
 #include "proxy/dial.h"
 #include "proxy/socks/socks5.h"

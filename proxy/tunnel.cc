@@ -22,9 +22,11 @@ void Tunnel::start() noexcept {
 void Tunnel::relay() noexcept {
   last_activity_ = connection_.worker().now();
   Socket& client = connection_.client();
-  step(down_, *target_, client, connection_.down_count());
+  Passage down = connection_.down_passage(last_activity_);
+  step(down_, *target_, client, down);
   if (connection_.is_closed()) return;
-  step(up_, client, *target_, connection_.up_count());
+  Passage up = connection_.up_passage(last_activity_);
+  step(up_, client, *target_, up);
   if (connection_.is_closed()) return;
   if (up_.way == Way::over && down_.way == Way::over) return connection_.close();
   if (up_.way != Way::open && down_.way != Way::open && phase_ == Phase::relaying) {
@@ -33,11 +35,11 @@ void Tunnel::relay() noexcept {
   }
 }
 
-void Tunnel::step(Direction& direction, Socket& source, Socket& sink, const ByteCount& count) noexcept {
+void Tunnel::step(Direction& direction, Socket& source, Socket& sink, Passage& passage) noexcept {
   if (direction.way == Way::discarding) return discard(direction, source);
   if (direction.way == Way::over) return;
   RelayResources& resources = connection_.worker().resources();
-  switch (direction.pump.run(source, sink, resources, count)) {
+  switch (direction.pump.run(source, sink, resources, passage)) {
     case Pump::Status::waiting: break;
     case Pump::Status::yielding: source.ready_again(); break;
     case Pump::Status::source_failed:

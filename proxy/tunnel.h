@@ -38,7 +38,7 @@ class Tunnel final : public Stage, public SocketHandler {
 
   void on_ready(Socket&) noexcept override { relay(); }
   void relay() noexcept;
-  void step(Direction& direction, Socket& source, Socket& sink, const ByteCount& count) noexcept;
+  void step(Direction& direction, Socket& source, Socket& sink, Passage& passage) noexcept;
   void discard(Direction& direction, Socket& source) noexcept;
 
   Connection& connection_;

@@ -22,6 +22,7 @@ Worker::Worker(const Shared& shared, unsigned index)
     : shared_(shared),
       index_(index),
       wheel_(shared.clock.now()),
+      holds_(loop_.base(), shared.clock, counters_),
       resolver_(loop_.base(), shared.nameservers),
       dial_context_{.base = loop_.base(),
                     .resolver = resolver_,

@@ -14,6 +14,7 @@
 #include "proxy/dial.h"
 #include "proxy/exchange.h"
 #include "proxy/exit.h"
+#include "proxy/hold_list.h"
 #include "proxy/http/head.h"
 #include "proxy/listener.h"
 #include "proxy/net/guard.h"
@@ -77,6 +78,7 @@ class Worker final : public ListenerHandler {
   Counters& counters() noexcept { return counters_; }
   event_base* base() const noexcept { return loop_.base(); }
   TimerWheel& wheel() noexcept { return wheel_; }
+  HoldList& holds() noexcept { return holds_; }
   MonotonicTime now() const noexcept { return shared_.clock.now(); }
   WallTime wall_now() const noexcept { return shared_.clock.wall_now(); }
   const Settings& settings() const noexcept { return shared_.settings; }
@@ -109,6 +111,7 @@ class Worker final : public ListenerHandler {
   Counters counters_;
   EventLoop loop_;
   TimerWheel wheel_;
+  HoldList holds_;
   Resolver resolver_;
   DialContext dial_context_;
   std::unique_ptr<char[]> scratch_;

@@ -39,7 +39,8 @@ class PumpTest : public testing::Test, public SocketHandler {
 
   Pump::Status run(Pump& pump) {
     event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
-    return pump.run(source_, sink_, resources_, ByteCount{total_, {}, &plugin::SessionTraffic::up_bytes});
+    Passage passage(ByteCount{total_, {}, &plugin::SessionTraffic::up_bytes});
+    return pump.run(source_, sink_, resources_, passage);
   }
 
   /// Sends `bytes` through while the far end takes at most `take` bytes a turn; returns what arrived.

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "plugin/api/plugin.h"
+#include "plugin/base/clock.h"
+#include "plugin/base/event.h"
+#include "proxy/counters.h"
+
+namespace payg::proxy {
+
+/// The sessions that one connection is attached to.
+using Sessions = std::span<plugin::SessionTraffic* const>;
+
+/// The last moment at which all of them permit bytes to move; max(): no bound.
+inline MonotonicTime relay_until(Sessions sessions) noexcept {
+  MonotonicTime earliest = MonotonicTime::max();
+  for (const auto* session : sessions)
+    earliest = std::min(earliest, session->relay_until.load(std::memory_order_relaxed));
+  return earliest;
+}
+
+/// A connection that can be held; sits in its owner, which takes it out of the list before it is destroyed.
+class Holdable {
+ public:
+  bool held() const noexcept { return place_ != nowhere; }
+
+ protected:
+  Holdable() noexcept = default;
+  ~Holdable() = default;
+
+  /// What bounds it at this moment.
+  virtual Sessions sessions() const noexcept = 0;
+  /// Its bytes may move again. It is out of the list; it closes nothing within the call.
+  virtual void on_released() noexcept = 0;
+
+ private:
+  friend class HoldList;
+  static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
+  std::size_t place_ = nowhere;
+};
+
+/// The connections of one worker that had bytes to move and were not permitted to. Looks at each of them
+/// every `interval` and releases those that are; costs nothing while nobody is held. The worker's thread.
+class HoldList {
+ public:
+  /// Ten thousand held connections take about a hundredth of a worker's time; nobody notices that he was
+  /// released this much late.
+  static constexpr std::chrono::milliseconds interval{10};
+
+  /// All outlive it.
+  HoldList(event_base* base, const Clock& clock, Counters& counters);
+
+  const Clock& clock() const noexcept { return clock_; }
+  /// Takes it in, until it is released or let go. One that is held already stays.
+  void hold(Holdable& connection) noexcept;
+  /// Takes it out without a word. Any number of times.
+  void let_go(Holdable& connection) noexcept;
+
+ private:
+  static void on_interval(evutil_socket_t, short, void* self) noexcept;
+  void look() noexcept;
+
+  const Clock& clock_;
+  Counters& counters_;
+  std::vector<Holdable*> held_;
+  Event again_;
+};
+
+}  // namespace payg::proxy

@@ -10,6 +10,13 @@ namespace {
 /// left to cut his session, if it comes to that.
 constexpr unsigned tries_before_the_line = 3;
 
+/// `first`, twice as long for each time before, up to `longest`.
+std::chrono::nanoseconds backed_off(std::chrono::milliseconds first, unsigned times,
+                                    std::chrono::milliseconds longest) {
+  constexpr unsigned most_doublings = 16;
+  return std::min(first * (1 << std::min(times, most_doublings)), longest);
+}
+
 }  // namespace
 
 Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random)
@@ -37,13 +44,17 @@ void Biller::change(Session& session, const Moment& moment, Transition transitio
   const bool was_live = meter.is_live();
   const std::uint32_t owed = meter.owed();
   const MonotonicTime deadline = meter.deadline();
+  const Recording kept = recorded_and_owed(session);
   transition(meter);
 
   counters_.charges_owed += meter.owed();
   counters_.charges_owed -= owed;
+  settle(kept, session);
+  if (meter.owed() > owed) owes_more(session);
   if (owed == 0 && meter.owed() > 0) charges_.free.waiting.push_back({session.handle});
   if (meter.is_live()) {
     if (meter.deadline() != deadline) table_.watch(session, meter.deadline());
+    permit(session);
     return schedule(session);
   }
   if (was_live) stop_relaying(session);
@@ -58,10 +69,13 @@ void Biller::start(plugin::SessionHandle handle, MonotonicTime at) {
 void Biller::begin_metering(Session& session, MonotonicTime at) {
   session.meter.emplace(at, terms_.back());
   table_.meter(session, random_(), session.meter->deadline());
+  session.recorded = 0;
   charges_.free.waiting.push_back({session.handle});
   ++counters_.sessions_started;
   ++counters_.sessions_live;
   ++counters_.charges_owed;
+  owes_more(session);
+  permit(session);
   schedule(session);
 }
 
@@ -79,6 +93,7 @@ void Biller::stop_relaying(Session& session) {
   const bool leaves_nothing = session.meter->state() == Meter::State::ended;
   if (leaves_nothing && session.meter->why() == EndReason::idle)
     return;  // its stay may go on: see conclude()
+  session.traffic.relay_until.store(MonotonicTime::min(), std::memory_order_relaxed);
   table_.close(session);
   cuts_.push_back({session.handle, session.meter->why()});
 }
@@ -113,6 +128,15 @@ void Biller::end_user(UserId user, EndReason why, const Moment& moment) {
 void Biller::end_all(EndReason why, const Moment& moment) {
   for (Session* session : table_.metered_sessions(std::nullopt))
     change(*session, moment, [why](Meter& meter) { meter.cut(why); });
+}
+
+void Biller::wake(const Moment& moment) {
+  const MonotonicTime before = std::exchange(awake_at_, moment.now).value_or(moment.now);
+  if (!settings_.lease || moment.now - before <= *settings_.lease) return;
+  for (Session* session : table_.metered_sessions(std::nullopt)) {
+    if (session->meter->is_live())
+      change(*session, moment, [](Meter& meter) { meter.fenced(EndReason::node_lost); });
+  }
 }
 
 void Biller::advance(const Moment& moment) {
@@ -150,7 +174,7 @@ std::vector<ChargeRequest> Biller::take_charges(const Moment& moment, Turn turn)
     Session* session = table_.find(due.session);
     if (!session || !session->meter || session->meter->owed() == 0) continue;
     lane.under_way.push_back(due);
-    charges.push_back(request_for(*session, moment));
+    charges.push_back(request_for(*session, session->meter->next_number(), moment));
     charges.back().turn = turn;
   }
   if (!charges.empty()) ++counters_.charge_batches;
@@ -182,25 +206,23 @@ void Biller::bring_back_postponed(Lanes<Item>& lanes, const Moment& moment) {
 
 template <class Item>
 void Biller::postpone(Lanes<Item>& lanes, Item item, const Moment& moment) {
-  constexpr unsigned most_doublings = 16;
-  const auto pause = settings_.first_pause * (1 << std::min(item.tries, most_doublings));
+  const auto pause = backed_off(settings_.first_pause, item.tries, settings_.longest_pause);
   ++item.tries;
-  lanes.postponed.emplace(moment.now + std::min<std::chrono::nanoseconds>(pause, settings_.longest_pause),
-                          std::move(item));
+  lanes.postponed.emplace(moment.now + pause, std::move(item));
 }
 
-ChargeRequest Biller::request_for(Session& session, const Moment& moment) const {
+ChargeRequest Biller::request_for(const Session& session, std::uint32_t number, const Moment& moment) const {
   const Meter& meter = *session.meter;
   ChargeRequest request{.user = session.user,
                         .session = session.id,
-                        .number = meter.next_number(),
+                        .number = number,
                         .price = meter.terms().price,
                         .increment = meter.terms().increment,
                         .rate = meter.terms().rate,
-                        .from = moment.wall_at(meter.next_begin()),
+                        .from = moment.wall_at(meter.begin_of(number)),
                         .label = {},
                         .exit = {}};
-  if (request.number == 1) {
+  if (number == 1) {
     request.label = session.label;
     request.exit = table_.exit_of(session);
   }
@@ -213,9 +235,10 @@ void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, c
   if (turn == Turn::if_free)
     charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
   if (!answer.ok() || answer->size() != asked.size()) {
-    charges_.take_back(std::move(asked), turn, moment.now + settings_.retry_after);
+    charges_.take_back(std::move(asked), turn, moment.now + pause_after_failure(charges_.of(turn).failures));
     return advance(moment);
   }
+  charges_.of(turn).failures = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Session* session = table_.find(asked[i].session);
     if (!session || !session->meter) continue;
@@ -239,7 +262,9 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
       counters_.charged_units += static_cast<std::uint64_t>(result.amount.units());
       change(session, moment, [](Meter& meter) { meter.exhausted(); });
       break;
-    case ChargeResult::Outcome::fenced: change(session, moment, [](Meter& meter) { meter.fenced(); }); break;
+    case ChargeResult::Outcome::fenced:
+      change(session, moment, [](Meter& meter) { meter.fenced(EndReason::requested); });
+      break;
     case ChargeResult::Outcome::later: break;  // see postpone()
   }
   Session* left = table_.find(handle);  // it may have ended and be gone
@@ -249,19 +274,124 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
 void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment, Turn turn) {
   std::vector<DueEnd> asked = std::exchange(ends_.of(turn).under_way, {});
   if (!answer.ok() || answer->size() != asked.size())
-    return ends_.take_back(std::move(asked), turn, moment.now + settings_.retry_after);
+    return ends_.take_back(std::move(asked), turn, moment.now + pause_after_failure(ends_.of(turn).failures));
+  ends_.of(turn).failures = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     (*answer)[i] == EndOutcome::later ? postpone(ends_, std::move(asked[i]), moment)
                                       : table_.end_is_known(asked[i].end.user);
   }
 }
 
+std::chrono::nanoseconds Biller::pause_after_failure(unsigned failures) const {
+  return backed_off(settings_.retry_after, failures, settings_.longest_retry);
+}
+
+// ---- the spool
+
+void Biller::owes_more(const Session& session) {
+  const MonotonicTime begin = session.meter->begin_of(session.meter->last_number());
+  unrecorded_.push_back({begin + settings_.record_after, session.handle});
+}
+
+std::uint32_t Biller::first_unrecorded(const Session& session) const {
+  return std::max(session.recorded + 1, session.meter->next_number());
+}
+
+void Biller::permit(Session& session) const {
+  const Meter& meter = *session.meter;
+  MonotonicTime until = meter.deadline() + settings_.deadline_slack;
+  if (meter.owed() > 0 && first_unrecorded(session) <= meter.last_number())
+    until = std::min(until, meter.begin_of(first_unrecorded(session)) + settings_.unrecorded_limit);
+  session.traffic.relay_until.store(until, std::memory_order_relaxed);
+}
+
+std::vector<ChargeRequest> Biller::take_unrecorded(const Moment& moment) {
+  std::vector<ChargeRequest> charges;
+  if (moment.now < next_recording()) return charges;
+  for (; !unrecorded_.empty() && unrecorded_.front().at <= moment.now; unrecorded_.pop_front()) {
+    if (recording_.size() == settings_.max_records) break;
+    const Session* session = table_.find(unrecorded_.front().session);
+    if (!session || !session->meter || session->meter->owed() == 0) continue;
+    const Recording due{session->handle, session->user, session->id, first_unrecorded(*session),
+                        session->meter->last_number()};
+    if (due.first > due.last) continue;
+    recording_.push_back(due);
+    for (std::uint32_t number = due.first; number <= due.last; ++number)
+      charges.push_back(request_for(*session, number, moment));
+  }
+  return charges;
+}
+
+void Biller::on_recorded(Recorded outcome, const Moment& moment) {
+  const std::vector<Recording> written = std::exchange(recording_, {});
+  if (outcome == Recorded::safe) {
+    for (const Recording& recording : written) keep(recording);
+    return;
+  }
+  record_not_before_ = moment.now + settings_.record_again_after;
+  for (const Recording& recording : written) {
+    unrecorded_.push_front({moment.now, recording.handle});
+    give_up_if_too_late(recording, moment);
+  }
+}
+
+void Biller::keep(const Recording& written) {
+  Session* session = table_.find(written.handle);
+  const bool is_metered = session && session->meter && session->id == written.session;
+  for (std::uint32_t number = written.first; number <= written.last; ++number) {
+    const bool is_owed = is_metered && session->meter->owed() > 0 &&
+                         number >= session->meter->next_number() && number <= session->meter->last_number();
+    if (!is_owed) {
+      settled_.push_back({written.user, written.session, number});
+    } else if (number > session->recorded) {
+      session->recorded = number;
+      ++counters_.charges_spooled;
+    }
+  }
+  if (is_metered && session->meter->is_live()) permit(*session);
+}
+
+void Biller::give_up_if_too_late(const Recording& lost, const Moment& moment) {
+  Session* session = table_.find(lost.handle);
+  if (!session || !session->meter || session->meter->owed() == 0) return;
+  const std::uint32_t first = first_unrecorded(*session);
+  if (first > session->meter->last_number()) return;
+  if (session->meter->begin_of(first) + settings_.unrecorded_limit > moment.now) return;
+  change(*session, moment, [](Meter& meter) { meter.cut(EndReason::unavailable); });
+}
+
+Biller::Recording Biller::recorded_and_owed(const Session& session) const {
+  Recording kept{.handle = session.handle, .user = session.user, .session = session.id};
+  const Meter& meter = *session.meter;
+  if (meter.owed() == 0) return kept;
+  kept.first = meter.next_number();
+  kept.last = std::min(session.recorded, meter.last_number());
+  return kept;
+}
+
+/// Of what was owed and kept before the meter moved, the charges that are owed no more.
+void Biller::settle(const Recording& before, Session& session) {
+  const Meter& meter = *session.meter;
+  const bool owes = meter.owed() > 0;
+  const std::uint32_t last = owes ? std::min(before.last, meter.next_number() - 1) : before.last;
+  for (std::uint32_t number = before.first; number <= last; ++number) {
+    settled_.push_back({before.user, before.session, number});
+    --counters_.charges_spooled;
+  }
+  if (!owes) session.recorded = 0;
+}
+
 // ---- what to do
 
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
-  return std::min(
-      {deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next()});
+  return std::min({deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
+                   next_recording()});
+}
+
+MonotonicTime Biller::next_recording() const {
+  if (!recording_.empty() || unrecorded_.empty()) return MonotonicTime::max();
+  return std::max(unrecorded_.front().at, record_not_before_);
 }
 
 std::uint64_t Biller::unsettled() const {

@@ -40,14 +40,29 @@ struct Cut {
 struct BillerSettings {
   /// Rule 7. At least least_outage_grace, which an ordinary answer may take as well.
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
-  /// The pause after a batch that found no ledger.
+  /// How long this node may be away (stopped, or on a machine that was suspended) before what it meters is
+  /// taken to have been ended by others.
+  std::optional<std::chrono::milliseconds> lease{};  ///< nullopt: for ever
+  /// The pause after a batch that found no ledger: twice as long each time, up to the second one.
   std::chrono::milliseconds retry_after{200};
+  std::chrono::milliseconds longest_retry{2000};
   /// The pause before what was to be asked later: twice as long each time, up to the second one. Who
   /// has a user locked is nearly always done within milliseconds.
   std::chrono::milliseconds first_pause{10};
   std::chrono::milliseconds longest_pause{1000};
+  /// An increment that has had no answer for so long is written to the spool. Longer than an answer takes on
+  /// a ledger that works, so that nothing is written while all is well.
+  std::chrono::milliseconds record_after{250};
+  /// So long it is relayed on while it is neither paid nor in the spool.
+  std::chrono::milliseconds unrecorded_limit{1000};
+  /// The pause after the spool could not be written.
+  std::chrono::milliseconds record_again_after{250};
+  /// How late the biller may deal with a deadline, before the relay stops by itself: I5 allows 250 ms.
+  std::chrono::milliseconds deadline_slack{200};
   /// Charges, and likewise ends, in one batch: bounds the time that rows stay locked and answers take.
   std::size_t max_batch = 1000;
+  /// Sessions whose charges are written to the spool at once.
+  std::size_t max_records = 10'000;
 
   static constexpr std::chrono::milliseconds least_outage_grace{250};
 };
@@ -56,9 +71,13 @@ struct BillerSettings {
 /// Deterministic: it has no thread, reads no clock and does no I/O, so that a simulator can drive it as well
 /// as BillingThread does:
 ///
-///   tell it what happened (start, end…), then advance(); then do what take_cuts(), take_charges() and
-///   take_ends() say; come back with each answer as soon as there is one, at next_deadline(), or when
-///   something else happens.
+///   wake() it, tell it what happened (start, end…), then advance(); then do what take_cuts(),
+///   take_charges(), take_ends(), take_unrecorded() and take_settled() say; come back with each answer as
+///   soon as there is one, at next_deadline(), or when something else happens.
+///
+/// It says for each session until when its bytes may be relayed (SessionTraffic::relay_until), so that a node
+/// on which this comes too late, or not at all, gives nothing away: until the end of what is paid or in the
+/// spool, and for a moment beyond it in which the next increment is bought.
 ///
 /// Connections are counted in the SessionTable by the workers and are looked up there at each deadline, as
 /// they were at the deadline. While a batch of charges is under way the next one gathers; ends likewise,
@@ -85,6 +104,11 @@ class Biller {
   /// From each session's next charge on.
   void set_terms(const Terms& terms);
   void set_outage_grace(std::chrono::milliseconds outage_grace);
+  void set_lease(std::chrono::milliseconds lease) { settings_.lease = lease; }
+  /// To be told before anything else, whenever there is something to do. When more than a lease has passed
+  /// since the last time, this node slept, and what it metered is over: nothing of it is asked for, or
+  /// relayed, any more.
+  void wake(const Moment& moment);
   /// Deals with every deadline up to `moment`.
   void advance(const Moment& moment);
 
@@ -104,11 +128,22 @@ class Biller {
   void on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment,
                Turn turn = Turn::if_free);
 
+  // -- the spool: what keeps charges that the ledger does not answer, should this process not live to see it
+
+  /// Charges to be written now; empty: none, or some are being written.
+  std::vector<ChargeRequest> take_unrecorded(const Moment& moment);
+  /// What came of it. What could not be written is tried again, and when an increment is neither paid nor
+  /// kept for unrecorded_limit its session is cut as unavailable.
+  enum class Recorded { safe, lost };
+  void on_recorded(Recorded outcome, const Moment& moment);
+  /// Charges that were written and need not be kept any longer.
+  std::vector<ChargeKey> take_settled() { return std::exchange(settled_, {}); }
+
   // -- what to do
 
   std::vector<Cut> take_cuts() { return std::exchange(cuts_, {}); }
-  /// When to call advance(), take_charges() or take_ends() at the latest; MonotonicTime::max(): not by
-  /// itself.
+  /// When to call advance(), take_charges(), take_ends() or take_unrecorded() at the latest;
+  /// MonotonicTime::max(): not by itself.
   MonotonicTime next_deadline() const;
   /// Sessions that are metered, or of whose end the ledger does not know yet.
   std::uint64_t unsettled() const;
@@ -136,6 +171,7 @@ class Biller {
     std::deque<Item> waiting;
     std::vector<Item> under_way;
     MonotonicTime not_before = MonotonicTime::min();
+    unsigned failures = 0;  ///< in a row
 
     std::size_t size() const { return waiting.size() + under_way.size(); }
     MonotonicTime next() const {
@@ -151,7 +187,10 @@ class Biller {
     /// What got no answer: the batch is asked again from `at` on, and who stood in line with a batch, where a
     /// failure is noticed.
     void take_back(std::vector<Item> asked, Turn turn, MonotonicTime at) {
-      if (turn == Turn::if_free) free.not_before = at;
+      if (turn == Turn::if_free) {
+        free.not_before = at;
+        ++free.failures;
+      }
       free.waiting.insert(turn == Turn::if_free ? free.waiting.begin() : free.waiting.end(), asked.begin(),
                           asked.end());
     }
@@ -163,6 +202,19 @@ class Biller {
     }
   };
 
+  /// A session that began to owe at `at`.
+  struct Unrecorded {
+    MonotonicTime at;
+    plugin::SessionHandle session;
+  };
+  /// Charges `first` to `last` of a session.
+  struct Recording {
+    plugin::SessionHandle handle;
+    UserId user;
+    SessionId session;
+    std::uint32_t first = 1, last = 0;
+  };
+
   template <class Transition>
   void change(Session& session, const Moment& moment, Transition transition);
   void catch_up(Session& session, const Moment& moment);
@@ -170,12 +222,21 @@ class Biller {
   void stop_relaying(Session& session);
   void conclude(Session& session, const Moment& moment);
   void begin_metering(Session& session, MonotonicTime at);
-  ChargeRequest request_for(Session& session, const Moment& moment) const;
+  void owes_more(const Session& session);
+  std::uint32_t first_unrecorded(const Session& session) const;
+  void permit(Session& session) const;
+  Recording recorded_and_owed(const Session& session) const;
+  void settle(const Recording& before, Session& session);
+  void keep(const Recording& written);
+  void give_up_if_too_late(const Recording& lost, const Moment& moment);
+  ChargeRequest request_for(const Session& session, std::uint32_t number, const Moment& moment) const;
   void apply(Session& session, const ChargeResult& result, const Moment& moment);
   template <class Item>
   void postpone(Lanes<Item>& lanes, Item item, const Moment& moment);
   template <class Item>
   void bring_back_postponed(Lanes<Item>& lanes, const Moment& moment);
+  std::chrono::nanoseconds pause_after_failure(unsigned failures) const;
+  MonotonicTime next_recording() const;
   std::size_t most_at_once(Turn turn) const { return turn == Turn::if_free ? settings_.max_batch : 1; }
   /// Ends would let us wait for the same silent ledger twice.
   bool charges_are_tried_first() const { return charges_find_no_ledger_ && charges_.size() > 0; }
@@ -191,6 +252,12 @@ class Biller {
   Lanes<DueEnd> ends_;
   bool charges_find_no_ledger_ = false;
 
+  std::deque<Unrecorded> unrecorded_;
+  std::vector<Recording> recording_;  // being written
+  MonotonicTime record_not_before_ = MonotonicTime::min();
+  std::vector<ChargeKey> settled_;
+
+  std::optional<MonotonicTime> awake_at_;
   std::vector<Cut> cuts_;
   MeteringCounters counters_;
 };

@@ -59,6 +59,7 @@ ConfigurationErrors compare(const ConfigurationSource& source, const config::Bil
   const std::string advice = "cannot change while the program runs; restart it";
   ConfigurationErrors errors;
   if (now.ledger != next.ledger) errors.push_back(complaint(source, "ledger", advice));
+  if (now.spool != next.spool) errors.push_back(complaint(source, "spool", advice));
   if (now.node != next.node) errors.push_back(complaint(source, "node", advice));
   if (now.admin.address != next.admin.address) errors.push_back(complaint(source, "admin.address", advice));
   if (now.demo != next.demo) errors.push_back(complaint(source, "demo", advice));
@@ -69,7 +70,8 @@ ConfigurationErrors compare(const ConfigurationSource& source, const config::Bil
 
 /// Everything that runs, in the order in which the parts need each other.
 struct BillingPlugin::Node {
-  Node(BillingPlugin& plugin, const config::BillingConfig& configuration, const LedgerFactory& factory)
+  Node(BillingPlugin& plugin, const config::BillingConfig& configuration, const LedgerFactory& factory,
+       std::unique_ptr<Spool> spool)
       : config(configuration),
         health(plugin.host_),
         users(max_remembered_users),
@@ -78,8 +80,9 @@ struct BillingPlugin::Node {
                BillerSettings{.outage_grace = configuration.outage_grace}, random_bits),
         reader(factory, health),
         reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
-        billing(biller, plugin.host_.clock(), health, factory, configuration.node,
-                [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }),
+        left_in_spool(spool->charges()),
+        billing({biller, plugin.host_, health, factory, configuration.node, std::move(spool),
+                 [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }}),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
         keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
@@ -108,6 +111,7 @@ struct BillingPlugin::Node {
   Biller biller;
   StandingReader reader;
   Reception reception;
+  std::vector<ChargeRequest> left_in_spool;  // by an earlier life of the node
   BillingThread billing;
   LedgerThread admin_ledger, report_ledger;
   NodeKeeper keeper;
@@ -133,9 +137,16 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   if (!config) return config.error();
   const auto factory = open_ledger(config->ledger);
   if (!factory) return {complaint(source, "ledger", factory.error())};
+  auto spool = Spool::open(config->spool, config->node);
+  if (!spool) return {complaint(source, "spool", spool.error())};
+  if ((*spool)->unreadable_lines() > 0) {
+    host_.log(LogLevel::warning, "billing",
+              config->spool + ": " + std::to_string((*spool)->unreadable_lines()) +
+                  " lines cannot be read: a crash has torn the last write, or the disk is broken");
+  }
 
   pricing_ = std::make_shared<const config::PricingConfig>(config->pricing);
-  node_ = std::make_unique<Node>(*this, *config, *factory);
+  node_ = std::make_unique<Node>(*this, *config, *factory, *std::move(spool));
   node_->reception.set_terms(start_terms_of(config->pricing));
   node_->reception.set_wrong_tokens_per_minute(config->wrong_tokens_per_minute);
   node_->keeper.start();

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -17,21 +18,30 @@ constexpr std::size_t users_at_a_time = 256;
 using Charged = LedgerResult<std::vector<ChargeResult>>;
 using Ended = LedgerResult<std::vector<EndOutcome>>;
 
+// One lot of charges is written at a time; what is settled is bounded by what was written.
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+SpoolThread::Factory hand_over(std::unique_ptr<Spool> spool) {
+  auto handed = std::make_shared<std::unique_ptr<Spool>>(std::move(spool));
+  return [handed] { return std::move(*handed); };
+}
+
 LedgerError stopped() {
   return {LedgerError::Code::unavailable, "the ledger thread has stopped"};
 }
 
 }  // namespace
 
-BillingThread::BillingThread(Biller& biller, const Clock& clock, LedgerHealth& health, LedgerFactory factory,
-                             std::string node, CutHandler on_cut)
-    : biller_(biller),
-      clock_(clock),
-      health_(health),
-      node_(std::move(node)),
-      on_cut_(std::move(on_cut)),
-      ledger_("payg-charges", factory, max_batches_waiting),
-      line_("payg-line", factory, max_batches_waiting),
+BillingThread::BillingThread(Dependencies with)
+    : biller_(with.biller),
+      host_(with.host),
+      health_(with.health),
+      node_(std::move(with.node)),
+      on_cut_(std::move(with.on_cut)),
+      ledger_("payg-charges", with.factory, max_batches_waiting),
+      line_("payg-line", with.factory, max_batches_waiting),
+      // Its file was opened before there are threads, where what is wrong with it can be said.
+      spool_("payg-spool", hand_over(std::move(with.spool)), no_limit),
       thread_([this] { run(); }) {}
 
 BillingThread::~BillingThread() {
@@ -85,11 +95,41 @@ void BillingThread::wait_for_work(std::unique_lock<std::mutex>& lock, MonotonicT
 
 void BillingThread::work_through(const std::vector<Task>& tasks) {
   const Moment now = moment();
+  biller_.wake(now);
   for (const Task& task : tasks) task(biller_, now);
   biller_.advance(now);
   for (const Cut& cut : biller_.take_cuts()) on_cut_(cut);
   send_what_is_due(Turn::if_free, now);
   send_what_is_due(Turn::in_line, now);
+  write_spool(now);
+}
+
+void BillingThread::write_spool(const Moment& now) {
+  if (auto charges = biller_.take_unrecorded(now); !charges.empty()) {
+    const bool sent = spool_.post([this, charges = std::move(charges)](Spool& spool) {
+      auto written = spool.add(charges);
+      post([this, written = std::move(written)](Biller& biller, const Moment& moment) {
+        note_spool(written);
+        biller.on_recorded(written ? Biller::Recorded::safe : Biller::Recorded::lost, moment);
+      });
+    });
+    if (!sent) biller_.on_recorded(Biller::Recorded::lost, now);
+  }
+  settle_spooled(biller_.take_settled());
+}
+
+void BillingThread::settle_spooled(std::vector<ChargeKey> keys) {
+  if (keys.empty()) return;
+  // What is not taken out any more, because the thread has stopped, is sent again by the next start.
+  (void)spool_.post([keys = std::move(keys)](Spool& spool) { spool.settle(keys); });
+}
+
+void BillingThread::note_spool(const Result<Done, std::string>& written) {
+  if (written.ok() != spool_is_broken_) return;
+  spool_is_broken_ = !written;
+  if (written) return host_.log(plugin::LogLevel::info, "billing", "the spool can be written again");
+  host_.log(plugin::LogLevel::error, "billing",
+            "the spool cannot be written, so that no session goes on without the ledger: " + written.error());
 }
 
 void BillingThread::send_what_is_due(Turn turn, const Moment& now) {
@@ -140,6 +180,7 @@ void BillingThread::stop() {
   if (thread_.joinable()) thread_.join();
   ledger_.stop();
   line_.stop();
+  spool_.stop();
 }
 
 MeteringCounters BillingThread::counters() const {

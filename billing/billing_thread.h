@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,13 +13,16 @@
 #include "billing/biller.h"
 #include "billing/ledger_health.h"
 #include "billing/ledger_thread.h"
+#include "billing/spool/spool.h"
 #include "plugin/base/clock.h"
 
 namespace payg::billing {
 
+using SpoolThread = CallThread<Spool>;
+
 /// Runs a Biller: the billing thread, which owns the meters and the deadlines, and beside it the ledger
-/// thread on which nothing but charges and ends is done, and one for those of them that stand in line.
-/// Thread-safe.
+/// thread on which nothing but charges and ends is done, one for those of them that stand in line, and one
+/// that writes the spool. Thread-safe.
 class BillingThread {
  public:
   /// Runs on the billing thread, in the order of the posts.
@@ -26,9 +30,18 @@ class BillingThread {
   /// Closes a session's connections. Called on the billing thread; must not block.
   using CutHandler = std::function<void(const Cut&)>;
 
-  /// Everything referred to outlives the thread. `clock` must be the machine's own: the thread sleeps by it.
-  BillingThread(Biller& biller, const Clock& clock, LedgerHealth& health, LedgerFactory factory,
-                std::string node, CutHandler on_cut);
+  struct Dependencies {
+    Biller& biller;
+    plugin::Host& host;  ///< its clock must be the machine's own: the thread sleeps by it
+    LedgerHealth& health;
+    LedgerFactory factory;
+    std::string node;
+    std::unique_ptr<Spool> spool;
+    CutHandler on_cut;
+  };
+
+  /// Everything referred to outlives the thread.
+  explicit BillingThread(Dependencies with);
   /// Calls stop().
   ~BillingThread();
 
@@ -41,6 +54,10 @@ class BillingThread {
   /// Cuts all sessions of these users, a portion of the users at a time, so that what falls due in between is
   /// not held up. As post() otherwise.
   void end_users(std::vector<UserId> users, EndReason why);
+
+  /// These charges need not be kept in the spool any longer. As post() otherwise; bounded by what the spool
+  /// held when it was opened.
+  void settle_spooled(std::vector<ChargeKey> keys);
 
   /// Cuts every session that was started before the call, and waits until the ledger knows all that was used,
   /// or until `limit` has passed. Returns the number of sessions of whose end the ledger does not know: the
@@ -60,15 +77,19 @@ class BillingThread {
   template <class Answer>
   void send(Turn turn, std::string_view what, std::function<Answer(Ledger&)> ask,
             void (Biller::*tell)(const Answer&, const Moment&, Turn));
-  Moment moment() const { return {clock_.now(), clock_.wall_now()}; }
+  void write_spool(const Moment& now);
+  void note_spool(const Result<Done, std::string>& written);
+  Moment moment() const { return {host_.clock().now(), host_.clock().wall_now()}; }
 
   Biller& biller_;
-  const Clock& clock_;
+  plugin::Host& host_;
   LedgerHealth& health_;
   const std::string node_;
   const CutHandler on_cut_;
 
-  bool has_cut_all_ = false;  // the billing thread's alone
+  // The billing thread's alone.
+  bool has_cut_all_ = false;
+  bool spool_is_broken_ = false;  // as the log has it
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -79,6 +100,7 @@ class BillingThread {
   bool stopping_ = false;
 
   LedgerThread ledger_, line_;
+  SpoolThread spool_;
   std::thread thread_;  // last: it uses all of the above
 };
 

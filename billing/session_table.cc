@@ -26,6 +26,9 @@ std::size_t hash_user(UserId user) {
   return mix(user.value);
 }
 
+// So long a session that has begun is relayed before the biller has heard of it, which takes microseconds.
+constexpr std::chrono::seconds time_until_metered{1};
+
 // Places that are looked through under one lock: some microseconds.
 constexpr std::size_t places_at_a_time = 256;
 
@@ -201,6 +204,7 @@ SessionTable::Opened SessionTable::opened(plugin::SessionHandle handle, std::str
   switch (session->phase) {
     case Session::Phase::waiting:
       session->phase = Session::Phase::live;
+      session->traffic.relay_until.store(at + time_until_metered, std::memory_order_relaxed);
       shard.place_of(*session).released = false;
       return Opened::first;
     case Session::Phase::live: return Opened::another;

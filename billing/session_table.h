@@ -54,6 +54,8 @@ struct Session {
   std::optional<Meter> meter;
   /// The one entry of the biller's deadline queue that counts.
   MonotonicTime queued_for = MonotonicTime::max();
+  /// Of what it owes, the charges up to this number are in the node's spool; 0: none.
+  std::uint32_t recorded = 0;
 };
 
 /// A place in a session, as the proxy gets it.

@@ -31,6 +31,11 @@ std::string check_node(std::string_view text) {
   return in_quotes(text) + " is no name of a node, expected 1 to 64 letters, digits, '_', '.' or '-'";
 }
 
+std::string check_file(std::string_view text) {
+  const bool is_file = !text.empty() && text.back() != '/' && text.find('\0') == std::string_view::npos;
+  return is_file ? "" : in_quotes(text) + " is no name of a file";
+}
+
 std::string check_currency(std::string_view text) {
   const bool code =
       text.size() == 3 && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -311,6 +316,8 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
   // Two nodes by one name would end each other's sessions whenever one of them starts.
   if (is_postgresql(config.ledger))
     table->require("node", "a name that no other node of this PostgreSQL ledger has, as in \"node-1\"");
+  config.spool = "var/" + config.node + ".spool";
+  table->read_text("spool", config.spool, check_file);
   table->read_duration("outage_grace", config.outage_grace);
   table->read_count("max_sessions", config.max_sessions, {.least = 1, .most = 10'000'000});
   table->read_count("wrong_tokens_per_minute", config.wrong_tokens_per_minute, {.least = 0, .most = 60'000});

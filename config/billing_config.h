@@ -48,6 +48,8 @@ struct DemoConfig {
 struct BillingConfig {
   std::string ledger = "sqlite:var/payg.db";
   std::string node = "node-1";  ///< with PostgreSQL never by default
+  /// The file that keeps charges which the ledger gives no answer to; by default var/NODE.spool.
+  std::string spool = "var/node-1.spool";
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
   /// Live sessions that this node meters at most; more are refused as unavailable.
   unsigned max_sessions = 1'000'000;

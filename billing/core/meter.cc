@@ -35,8 +35,8 @@ void Meter::exhausted() noexcept {
   finish(EndReason::exhausted);
 }
 
-void Meter::fenced() noexcept {
-  finish(EndReason::requested);
+void Meter::fenced(EndReason why) noexcept {
+  finish(why);
 }
 
 void Meter::cut(EndReason why) noexcept {

@@ -69,6 +69,13 @@ class Meter {
   /// Increments that fall due behind it before it is answered share them.
   const Terms& terms() const noexcept { return *terms_; }
   std::uint32_t owed() const noexcept { return owed_; }
+  /// Of the last one that is owed. REQUIRES: owed() > 0.
+  std::uint32_t last_number() const noexcept { return answered_ + owed_; }
+  /// When the increment of an owed charge begins, as long as those before it buy all that they ask for.
+  /// REQUIRES: next_number() <= number <= last_number().
+  MonotonicTime begin_of(std::uint32_t number) const noexcept {
+    return begin_ + terms_->increment * (number - next_number());
+  }
 
   /// REQUIRES: ended or settling.
   EndReason why() const noexcept { return why_; }
@@ -81,9 +88,9 @@ class Meter {
   void granted(std::chrono::milliseconds grant) noexcept;
   /// … it bought nothing. REQUIRES: owed() > 0.
   void exhausted() noexcept;
-  /// … the session is not to go on: it ended elsewhere, or the user is gone or disabled. REQUIRES: owed() >
-  /// 0.
-  void fenced() noexcept;
+  /// It is not to go on, and what it owes is not asked for any more: it ended elsewhere (as the answer to a
+  /// charge may say, or the time that this node was away for), or the user is gone or disabled.
+  void fenced(EndReason why) noexcept;
 
   /// Relays nothing from here on. What has begun is still posted. A meter that is no longer live stays as it
   /// is.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -114,6 +115,14 @@ struct ChargeRequest {
   std::string label;
   std::string exit;
   Turn turn = Turn::if_free;
+};
+
+/// Which charge of which session.
+struct ChargeKey {
+  UserId user;
+  SessionId session;
+  std::uint32_t number = 0;
+  auto operator<=>(const ChargeKey&) const = default;
 };
 
 struct ChargeResult {

@@ -61,8 +61,9 @@ class BillingThreads : public testing::Test {
   Signal held_up, go_on;
   Biller biller{table, minute_at_eighty_cents, {}, [this] { return random += 64; }};
   std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
-  BillingThread thread{
-      biller, host.clock(), health, failing(factory, faults), "node-1", [this](const Cut&) { ++cuts; }};
+  BillingThread thread{{biller, host, health, failing(factory, faults), "node-1",
+                        Spool::open(folder.path() + "/spool", "node-1").value(),
+                        [this](const Cut&) { ++cuts; }}};
 };
 
 TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {

@@ -81,7 +81,23 @@ plugin::SessionHandle MeterRig::connect(UserId user, std::string_view label) {
   return session;
 }
 
+void MeterRig::write_spool() {
+  using Recorded = Biller::Recorded;
+  const auto charges = biller.take_unrecorded(moment());
+  if (!charges.empty()) {
+    ++spool.writes;
+    for (const auto& charge : charges) {
+      if (spool.mood == ListSpool::Mood::writing)
+        spool.kept.insert_or_assign({charge.user, charge.session, charge.number}, charge);
+    }
+    if (spool.mood != ListSpool::Mood::silent)
+      biller.on_recorded(spool.mood == ListSpool::Mood::writing ? Recorded::safe : Recorded::lost, moment());
+  }
+  for (const auto& key : biller.take_settled()) spool.kept.erase(key);
+}
+
 void MeterRig::step() {
+  biller.wake(moment());
   biller.advance(moment());
   bool has_asked = true;
   while (has_asked) {
@@ -97,6 +113,7 @@ void MeterRig::step() {
       }
     }
   }
+  write_spool();
   for (const Cut& cut : biller.take_cuts()) cuts_.push_back({cut, clock.now()});
 }
 

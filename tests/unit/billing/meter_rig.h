@@ -67,6 +67,15 @@ class MapTill final : public Till {
   std::map<billing::SessionId, Row> rows_;
 };
 
+/// What stands where the spool does: keeps in a list what is written, and forgets what is settled.
+struct ListSpool {
+  enum class Mood { writing, full, silent };
+
+  Mood mood = Mood::writing;
+  std::map<billing::ChargeKey, billing::ChargeRequest> kept;
+  int writes = 0;
+};
+
 /// A node under a simulated clock: a table, a biller, and the loop that BillingThread would run.
 class MeterRig {
  public:
@@ -96,6 +105,7 @@ class MeterRig {
 
   FakeClock clock;
   Till& till;
+  ListSpool spool;
   SessionTable table;
   Biller biller;
 
@@ -104,6 +114,8 @@ class MeterRig {
     Cut cut;
     MonotonicTime at;
   };
+  void write_spool();
+
   std::vector<CutSeen> cuts_;
 };
 

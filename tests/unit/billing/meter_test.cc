@@ -152,7 +152,7 @@ TEST(Meter, APartialGrantIsTheLastThingASettlingSessionPays) {
 TEST(Meter, ASettlingSessionThatIsRefusedKeepsItsReason) {
   Meter meter = owing(2);
   meter.cut(EndReason::disabled);
-  meter.fenced();
+  meter.fenced(EndReason::requested);
   EXPECT_EQ(meter.state(), Meter::State::ended);
   EXPECT_EQ(meter.why(), EndReason::disabled);
   EXPECT_EQ(meter.owed(), 0U);
@@ -160,7 +160,7 @@ TEST(Meter, ASettlingSessionThatIsRefusedKeepsItsReason) {
 
 TEST(Meter, AFencedSessionIsOver) {
   Meter meter = owing(2);
-  meter.fenced();
+  meter.fenced(EndReason::requested);
   EXPECT_EQ(meter.state(), Meter::State::ended);
   EXPECT_EQ(meter.owed(), 0U);
 }

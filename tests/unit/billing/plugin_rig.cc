@@ -78,8 +78,8 @@ plugin::ConfigurationSource PluginRig::source(const std::string& pricing) const 
               "[[listener]]\naddress = \"127.0.0.1:0\"\nprotocols = [\"http\"]\n"
               "[[plugin]]\nname = \"billing\"\nmodule = \"billing.so\"\n"
               "[billing]\nledger = \"" +
-              url_ +
-              "\"\nnode = \"node-1\"\n[billing.admin]\naddress = \"127.0.0.1:0\"\n"
+              url_ + "\"\nspool = \"" + folder_.path() +
+              "/spool\"\nnode = \"node-1\"\n[billing.admin]\naddress = \"127.0.0.1:0\"\n"
               "operator_token_env = \"PAYG_RIG_OPERATOR_TOKEN\"\n" +
               (pricing.empty() ? "" : "[billing.pricing]\n" + pricing),
           .table = "billing"};

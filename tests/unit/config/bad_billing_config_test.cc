@@ -60,6 +60,8 @@ constexpr Mistake mistakes[] = {
     {"ANodeHasABlank", "[billing]\nnode = 'node 1'\n",
      "f.toml:2:8: billing.node: \"node 1\" is no name of a node, expected 1 to 64 letters, digits, '_', '.' "
      "or '-'"},
+    {"ASpoolIsAFolder", "[billing]\nspool = 'var/'\n",
+     "f.toml:2:9: billing.spool: \"var/\" is no name of a file"},
     {"AGraceIsZero", "[billing]\noutage_grace = '0m'\n",
      "f.toml:2:16: billing.outage_grace: \"0m\" is too short, expected at least 1ms"},
     {"NoSessionIsAllowed", "[billing]\nmax_sessions = 0\n",

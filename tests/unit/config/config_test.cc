@@ -126,6 +126,7 @@ address = "127.0.0.1:8080"
 [till]
 ledger = "postgresql:///payg?host=/run/postgresql"
 node = "Node-7.example"
+spool = "/var/lib/payg/spool"
 outage_grace = "90s"
 max_sessions = 5
 wrong_tokens_per_minute = 7
@@ -150,6 +151,7 @@ enabled = true
   BillingConfig expected;
   expected.ledger = "postgresql:///payg?host=/run/postgresql";
   expected.node = "Node-7.example";
+  expected.spool = "/var/lib/payg/spool";
   expected.outage_grace = 90s;
   expected.max_sessions = 5;
   expected.wrong_tokens_per_minute = 7;
@@ -164,6 +166,10 @@ enabled = true
   expected.demo = {.user = "demo", .token = "demo-token"};
   expected.simulated_payments = true;
   EXPECT_EQ(config, expected);
+}
+
+TEST(BillingConfigFile, TheSpoolIsNamedAfterItsNode) {
+  EXPECT_EQ(billing_of("[billing]\nnode = 'berlin-2'\n").spool, "var/berlin-2.spool");
 }
 
 TEST(BillingConfigFile, AnUnsetOperatorVariableTurnsOperatorCallsOff) {

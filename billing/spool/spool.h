@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "billing/ledger/ledger.h"
+#include "plugin/base/result.h"
+#include "plugin/base/unique_fd.h"
+
+namespace payg::billing {
+
+/// The charges that this node owes the ledger, in a local file: what was relayed while the ledger gave no
+/// answer is paid also when the process does not live to see it back.
+///
+/// A line for each charge, with a checksum, behind a line that names the node. Lines are appended and synced;
+/// what the ledger has answered is dropped by emptying the file as soon as nothing is left in it, or by
+/// writing it anew when little is. A charge that stays in the file although it was answered does no harm:
+/// sending one twice is safe. One process at a time: a lock beside the file keeps others out.
+///
+/// Blocks on the disk, so it has a thread of its own. Not thread-safe.
+class Spool {
+ public:
+  /// Opens the file, or makes it with its folder, and reads what an earlier life of the node has left. The
+  /// error names the file and what is wrong: it cannot be made or read, another process has it, it belongs to
+  /// another node, or it is something else altogether.
+  static Result<std::unique_ptr<Spool>, std::string> open(const std::string& path, std::string_view node);
+  ~Spool();
+
+  /// What is in it, by users and sessions, in the order of the numbers.
+  std::vector<ChargeRequest> charges() const;
+  std::size_t size() const noexcept { return kept_.size(); }
+  /// Lines that could not be read when it was opened: of a write that a crash has torn, or a broken disk.
+  std::size_t unreadable_lines() const noexcept { return unreadable_; }
+
+  /// Safe on the disk when it returns ok. Else none of them is kept, and what was before is. A charge that is
+  /// there already is replaced.
+  Result<Done, std::string> add(std::span<const ChargeRequest> charges);
+  /// These were answered; unknown ones are no error.
+  void settle(std::span<const ChargeKey> keys);
+
+ private:
+  Spool(std::string path, std::string_view node);
+
+  Result<Done, std::string> lock();
+  Result<Done, std::string> read();
+  Result<Done, std::string> append(std::string_view lines, std::size_t count);
+  Result<Done, std::string> write_anew();
+  bool is_mostly_settled() const noexcept;
+  std::string failure(std::string_view doing) const;
+
+  const std::string path_;
+  const std::string header_;
+  UniqueFd lock_;
+  UniqueFd file_;
+  std::size_t length_ = 0;  // of what is known to be whole
+  std::size_t lines_ = 0;   // behind the header
+  std::size_t unreadable_ = 0;
+  std::map<ChargeKey, ChargeRequest> kept_;
+};
+
+}  // namespace payg::billing

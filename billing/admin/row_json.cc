@@ -37,11 +37,12 @@ void write_adjustment(JsonWriter& json, const std::string& user, const Transacti
 }
 
 void write_audit(JsonWriter& json, const AuditReport& report) {
-  json.truth("clean", report.findings.empty())
+  json.truth("clean", report.found == 0)
       .number("users", report.users)
       .number("transactions", report.transactions)
       .number("sessions", report.sessions)
       .number("orders", report.orders)
+      .number("found", report.found)
       .begin_array("findings");
   for (const AuditFinding& finding : report.findings)
     json.begin_object()

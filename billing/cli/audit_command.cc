@@ -16,7 +16,7 @@ void print_json(const Desk& desk, const AuditReport& report) {
 void print_table(const Desk& desk, const AuditReport& report) {
   desk.out << "read " << report.users << " users, " << report.transactions << " transactions, "
            << report.sessions << " sessions, " << report.orders << " orders\n";
-  if (report.findings.empty()) {
+  if (report.found == 0) {
     desk.out << "the books are right\n";
     return;
   }
@@ -24,15 +24,16 @@ void print_table(const Desk& desk, const AuditReport& report) {
   for (const AuditFinding& finding : report.findings)
     table.add({finding.invariant, finding.subject, finding.detail});
   table.print(desk.out);
+  desk.out << report.found << " findings\n";
 }
 
 }  // namespace
 
 ExitCode audit(const Desk& desk) {
-  const auto report = desk.ledger.audit();
+  const auto report = desk.ledger.audit(AuditListing::all);
   if (!report.ok()) return refuse(desk, report.error(), "the audit");
   desk.form == Form::json ? print_json(desk, *report) : print_table(desk, *report);
-  return report->findings.empty() ? ExitCode::done : ExitCode::findings;
+  return report->found == 0 ? ExitCode::done : ExitCode::findings;
 }
 
 ExitCode migrate(const Desk& desk) {

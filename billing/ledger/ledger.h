@@ -231,7 +231,7 @@ struct UsageRow {
 
 /// One row that breaks an invariant.
 struct AuditFinding {
-  std::string invariant;  ///< "I1", "I2", "I4"
+  std::string invariant;  ///< "I1", "I2", "I3", "I4"
   std::string subject;    ///< which user, order or session
   std::string detail;     ///< what was found and what should be there, in units
 };
@@ -241,7 +241,14 @@ struct AuditReport {
   std::int64_t transactions = 0;
   std::int64_t sessions = 0;
   std::int64_t orders = 0;
-  std::vector<AuditFinding> findings;  ///< empty: the books are right
+  std::int64_t found = 0;              ///< findings in all; 0: the books are right
+  std::vector<AuditFinding> findings;  ///< as many as were asked for
+};
+
+/// How many findings an audit lists; it counts all of them.
+enum class AuditListing {
+  some,  ///< up to a thousand of each kind: enough to see what happened, whatever it was
+  all,   ///< every row that is wrong, which may be any number
 };
 
 /// The books: who has how much, who is connected, who paid. The only place with SQL.
@@ -337,8 +344,10 @@ class Ledger {
   /// Oldest first; only buckets in which anything was used.
   virtual LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
                                                     WallTime now) = 0;
-  /// Proves I1, I2 and I4 in one consistent read.
-  virtual LedgerResult<AuditReport> audit() = 0;
+  /// Proves in one consistent read that holds up nobody: I1 and I2; I4; and of I3 what the rows can show,
+  /// that no row of a history is there twice and that each session agrees with itself and with its usage
+  /// rows.
+  virtual LedgerResult<AuditReport> audit(AuditListing listing = AuditListing::some) = 0;
 };
 
 /// Ends one session; `unavailable` when its outcome is `later`.

@@ -62,7 +62,9 @@ LedgerError unreadable(std::string_view what);
 /// Users (or sessions) that one transaction of post_usage handles at most, so that the charges of the others
 /// do not wait for long.
 inline constexpr int posting_portion = 1000;
-/// Findings of one kind that an audit lists at most: enough to see what happened.
-inline constexpr int findings_of_a_kind = 1000;
+/// Findings of one kind that an audit lists at most.
+constexpr std::int64_t findings_of_a_kind(AuditListing listing) noexcept {
+  return listing == AuditListing::all ? INT64_MAX : 1000;
+}
 
 }  // namespace payg::billing

@@ -53,7 +53,7 @@ class PostgresLedger final : public Ledger {
                                                       int limit) override;
   LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
                                             WallTime now) override;
-  LedgerResult<AuditReport> audit() override;
+  LedgerResult<AuditReport> audit(AuditListing listing) override;
 
  private:
   PostgresConnection connection_;

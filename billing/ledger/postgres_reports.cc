@@ -62,11 +62,11 @@ SELECT bucket, sum(time_ms)::bigint, sum(amount)::bigint FROM (
   return usage;
 }
 
-LedgerResult<AuditReport> PostgresLedger::audit() {
+LedgerResult<AuditReport> PostgresLedger::audit(AuditListing listing) {
   std::vector<PostgresStatement> statements{{audit_counts}};
-  for (const char* query : audit_queries) {
-    statements.push_back({query, parameters(std::int64_t{findings_of_a_kind})});
-  }
+  const auto queries = audit_queries("lpad(to_hex(session_id), 16, '0')");
+  for (const std::string& query : queries)
+    statements.push_back({query.c_str(), parameters(findings_of_a_kind(listing))});
   const auto results = connection_.transact(std::move(statements), Isolation::snapshot, Patience::report);
   if (!results) return results.error();
   const PostgresRows& counts = results->front();
@@ -74,9 +74,11 @@ LedgerResult<AuditReport> PostgresLedger::audit() {
                      .transactions = counts.integer(0, 1),
                      .sessions = counts.integer(0, 2),
                      .orders = counts.integer(0, 3),
+                     .found = 0,
                      .findings = {}};
   for (std::size_t query = 1; query < results->size(); ++query) {
     const PostgresRows& rows = (*results)[query];
+    if (!rows.empty()) report.found += rows.integer(0, 3);
     for (int row = 0; row < rows.count(); ++row) {
       report.findings.push_back({rows.text(row, 0), rows.text(row, 1), rows.text(row, 2)});
     }

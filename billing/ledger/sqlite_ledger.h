@@ -46,7 +46,7 @@ class SqliteLedger final : public Ledger {
                                                       int limit) override;
   LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
                                             WallTime now) override;
-  LedgerResult<AuditReport> audit() override;
+  LedgerResult<AuditReport> audit(AuditListing listing) override;
 
  private:
   SqliteDatabase database_;

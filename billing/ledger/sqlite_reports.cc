@@ -50,7 +50,7 @@ LedgerResult<std::vector<UsageRow>> SqliteLedger::usage(UserId user, UsageBucket
   return usage;
 }
 
-LedgerResult<AuditReport> SqliteLedger::audit() {
+LedgerResult<AuditReport> SqliteLedger::audit(AuditListing listing) {
   SqliteTransaction transaction(database_, Kind::read);
   AuditReport report;
   {
@@ -60,12 +60,18 @@ LedgerResult<AuditReport> SqliteLedger::audit() {
                 .transactions = rows.integer(1),
                 .sessions = rows.integer(2),
                 .orders = rows.integer(3),
+                .found = 0,
                 .findings = {}};
     }
   }
-  for (const char* query : audit_queries) {
-    auto rows = transaction.select(query, std::int64_t{findings_of_a_kind});
-    while (rows.next()) report.findings.push_back({rows.text(0), rows.text(1), rows.text(2)});
+  for (const std::string& query : audit_queries("printf('%016x', session_id)")) {
+    auto rows = transaction.select(query, findings_of_a_kind(listing));
+    std::int64_t found = 0;  // each row says how many there are
+    while (rows.next()) {
+      report.findings.push_back({rows.text(0), rows.text(1), rows.text(2)});
+      found = rows.integer(3);
+    }
+    report.found += found;
   }
   if (auto done = transaction.commit(); !done) return done.error();
   return report;

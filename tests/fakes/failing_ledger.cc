@@ -150,8 +150,8 @@ LedgerResult<std::vector<UsageRow>> FailingLedger::usage(UserId user, UsageBucke
   return attempt([&] { return ledger_->usage(user, bucket, since, now); });
 }
 
-LedgerResult<AuditReport> FailingLedger::audit() {
-  return attempt([&] { return ledger_->audit(); });
+LedgerResult<AuditReport> FailingLedger::audit(AuditListing listing) {
+  return attempt([&] { return ledger_->audit(listing); });
 }
 
 LedgerFactory failing(LedgerFactory factory, std::shared_ptr<LedgerFaults> faults) {

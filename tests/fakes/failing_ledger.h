@@ -88,7 +88,7 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<std::vector<billing::UsageRow>> usage(billing::UserId user,
                                                               billing::UsageBucket bucket, WallTime since,
                                                               WallTime now) override;
-  billing::LedgerResult<billing::AuditReport> audit() override;
+  billing::LedgerResult<billing::AuditReport> audit(billing::AuditListing listing) override;
 
  private:
   template <class Call>

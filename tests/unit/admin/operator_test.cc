@@ -169,6 +169,7 @@ TEST_F(Operator, SeesWhatIsWrongWithTheBooks) {
   const Answer answer = get("/api/admin/audit", operator_token);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json().at("clean"), false);
+  EXPECT_EQ(answer.json().at("found"), 1);
   ASSERT_EQ(answer.json().at("findings").size(), 1U);
   EXPECT_EQ(answer.json().at("findings")[0].at("invariant"), "I1");
 }

@@ -217,6 +217,7 @@ TEST_F(Paygctl, TellsByItsExitCodeThatTheAuditFoundSomething) {
   EXPECT_EQ(audit.code, 4);
   EXPECT_NE(audit.out.find("INVARIANT  SUBJECT"), std::string::npos) << audit.out;
   EXPECT_NE(audit.out.find("I1 "), std::string::npos) << audit.out;
+  EXPECT_NE(audit.out.find("\n1 findings\n"), std::string::npos) << audit.out;
   const Outcome json = run({"audit", "--json"});
   EXPECT_EQ(json.code, 4);
   EXPECT_EQ(json.json().at("findings").size(), 1U);

@@ -17,7 +17,7 @@ TEST(Bench, DoesExactlyWhatIsAskedWithoutAnError) {
   const std::string file = folder.path() + "/bench.json";
   const auto finished = test::run_program({PAYG_BENCH, "--operations", "40", "--flows", "4", "--bulk-flows",
                                            "2", "--bulk-bytes", "300000", "--idle-tunnels", "10",
-                                           "--cut-sessions", "3", "--json", file});
+                                           "--cut-sessions", "3", "--audit-users", "100", "--json", file});
   ASSERT_EQ(finished.status, (test::ExitStatus{.code = 0, .signal = 0}))
       << finished.output << finished.errors;
 
@@ -35,6 +35,14 @@ TEST(Bench, DoesExactlyWhatIsAskedWithoutAnError) {
   for (const auto& row : report["idle"]) EXPECT_EQ(row["tunnels"], 10) << row;
   EXPECT_EQ(report["cut"]["sessions"], 3);
   EXPECT_EQ(report["cut"]["errors"], 0);
+  ASSERT_EQ(report["audit"].size(), 2U);
+  for (const auto& audit : report["audit"]) {
+    EXPECT_EQ(audit["users"], 100) << audit;
+    EXPECT_EQ(audit["transactions"], 1000) << audit;
+    EXPECT_EQ(audit["sessions"], 200) << audit;
+    EXPECT_EQ(audit["orders"], 100) << audit;
+    EXPECT_EQ(audit["found"], 0) << audit;
+  }
 }
 
 TEST(Bench, AProxyThatIsNotThereIsManyErrorsAndNoHang) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "tests/bench/audit.h"
 #include "tests/bench/cut.h"
 #include "tests/bench/idle.h"
 #include "tests/bench/options.h"
@@ -47,6 +48,7 @@ class Bench {
       measure_plain();
       measure_billing();
       if (options_.cut_sessions > 0) measure_cut_latency();
+      if (options_.audit_users > 0) measure_audits();
     }
     return std::move(report_);
   }
@@ -88,6 +90,11 @@ class Bench {
       users.push_back(customer(proxy, "short" + std::to_string(i), "0.002"));
     // At 3.6 credits an hour 0.002 credits are two increments of one second.
     report_.cuts = measure_cuts(through("proxy+billing", proxy.address()), users, std::chrono::seconds(2));
+  }
+
+  void measure_audits() {
+    for (const auto engine : {test::Engine::sqlite, test::Engine::postgres})
+      report_.audits.push_back(measure_audit(engine, options_.audit_users));
   }
 
   static ShortOfMoney customer(const ProxyProcess& proxy, const std::string& name,

@@ -10,6 +10,7 @@ void make_quick(Options& options) {
   options.duration = std::chrono::milliseconds(1000);
   options.idle_tunnels = 1000;
   options.cut_sessions = 50;
+  options.audit_users = 10'000;
 }
 
 }  // namespace
@@ -31,6 +32,9 @@ Options read_options(int argc, char** argv) {
   app.add_option("--bulk-bytes", options.bulk_bytes, "bytes of one bulk operation (64 MiB)");
   app.add_option("--idle-tunnels", options.idle_tunnels, "tunnels that stand idle (5000)");
   app.add_option("--cut-sessions", options.cut_sessions, "sessions that run dry (200)");
+  app.add_option("--audit-users", options.audit_users,
+                 "users of the ledgers that are audited, with ten transactions each (100000); 0: none")
+      ->check(CLI::Range(0, 10'000'000));
   app.add_option("--json", options.json_file, "also write the results to this file");
   app.add_option("--proxy", options.proxy, "address of a running proxy, 127.0.0.1:8080");
   app.add_option("--proxy-pid", options.proxy_pid, "its process, for time and memory");

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,7 +16,8 @@ struct Options {
   std::size_t bulk_bytes = std::size_t{64} * 1024 * 1024;
   std::size_t idle_tunnels = 5000;
   std::size_t cut_sessions = 200;
-  std::string json_file;  ///< empty: none is written
+  std::int64_t audit_users = 100'000;  ///< ten transactions each; 0: no audit
+  std::string json_file;               ///< empty: none is written
   // A proxy that runs already, instead of those that the benchmark starts:
   std::string proxy;  ///< "127.0.0.1:8080"
   int proxy_pid = 0;  ///< 0: not known, so neither time nor memory is shown

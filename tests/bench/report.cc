@@ -59,6 +59,40 @@ nlohmann::json to_json(const Row& row) {
       {"proxy_system_us_per_operation", to_json(row.system_us)}};
 }
 
+/// Batches of charges, in milliseconds: "p50 0.5, p99 1.0, max 2.0 ms (1000)".
+std::string batches(const std::vector<Nanoseconds>& taken) {
+  const Percentiles of(taken);
+  return line("p50 %.1f, p99 %.1f, max %.1f ms (%zu)", of.at_us(0.5) / 1000, of.at_us(0.99) / 1000,
+              of.at_us(1) / 1000, taken.size());
+}
+
+std::string to_text(const AuditResult& audit) {
+  return line("audit                  %-14s %9lld %7lld %9.2f s for as many transactions, of %lld users\n",
+              audit.ledger.c_str(), static_cast<long long>(audit.report.transactions),
+              static_cast<long long>(audit.report.found), static_cast<double>(audit.took.count()) / 1000,
+              static_cast<long long>(audit.report.users)) +
+         "  a batch of charges beside it: " + batches(audit.charges_during) +
+         ", without it: " + batches(audit.charges_before) + "\n";
+}
+
+nlohmann::json to_json(const std::vector<Nanoseconds>& taken) {
+  const Percentiles of(taken);
+  return {{"count", taken.size()}, {"p50", of.at_us(0.5)}, {"p99", of.at_us(0.99)}, {"max", of.at_us(1)}};
+}
+
+nlohmann::json to_json(const AuditResult& audit) {
+  return {
+      {"ledger", audit.ledger},
+      {"users", audit.report.users},
+      {"transactions", audit.report.transactions},
+      {"sessions", audit.report.sessions},
+      {"orders", audit.report.orders},
+      {"found", audit.report.found},
+      {"took_ms", audit.took.count()},
+      {"filled_in_ms", audit.filled_in.count()},
+      {"charges_us", {{"before", to_json(audit.charges_before)}, {"during", to_json(audit.charges_during)}}}};
+}
+
 }  // namespace
 
 Row make_row(const Script& script, const Route& route, LoadResult load, std::size_t bytes,
@@ -97,6 +131,7 @@ std::string Report::to_text() const {
                  "proxy+billing", cuts->late_by.size(), cuts->errors, "", late.at_us(0.5) / 1000,
                  late.at_us(0.99) / 1000, late.at_us(1) / 1000);
   }
+  for (const auto& audit : audits) text += bench::to_text(audit);
   return text;
 }
 
@@ -118,6 +153,8 @@ std::string Report::to_json() const {
                   {"errors", cuts->errors},
                   {"late_us", {{"p50", late.at_us(0.5)}, {"p99", late.at_us(0.99)}, {"max", late.at_us(1)}}}};
   }
+  all["audit"] = nlohmann::json::array();
+  for (const auto& audit : audits) all["audit"].push_back(bench::to_json(audit));
   return all.dump(2) + "\n";
 }
 
@@ -125,6 +162,7 @@ std::size_t Report::errors() const {
   std::size_t count = cuts ? cuts->errors : 0;
   for (const auto& row : rows) count += row.errors;
   for (const auto& [route, result] : idle) count += result.errors;
+  for (const auto& audit : audits) count += static_cast<std::size_t>(audit.report.found);
   return count;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/audit.h"
 #include "tests/bench/cut.h"
 #include "tests/bench/idle.h"
 #include "tests/bench/load.h"
@@ -37,6 +38,7 @@ struct Report {
   std::vector<Row> rows;
   std::vector<IdleRow> idle;
   std::optional<CutResult> cuts;
+  std::vector<AuditResult> audits;
 
   /// The table that people read.
   std::string to_text() const;

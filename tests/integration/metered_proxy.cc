@@ -1,5 +1,6 @@
 #include "tests/integration/metered_proxy.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace payg::test {
@@ -11,6 +12,19 @@ MeteredProxy::MeteredProxy(LedgerKind kind, BillingSettings billing, ProxySettin
   }
   settings.billing = std::move(billing);
   proxy_ = std::make_unique<ProxyProcess>(std::move(settings));
+  ledger_url_ = database_ ? database_->url() : "sqlite:" + sqlite_file();
+}
+
+std::string MeteredProxy::sqlite_file() const {
+  return proxy_->folder() + "/ledger.db";
+}
+
+void MeteredProxy::forget_ledger() {
+  if (database_) {
+    database_->run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    return;
+  }
+  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(sqlite_file() + part);
 }
 
 Account MeteredProxy::user(const std::string& name, const std::string& credits) const {

@@ -34,6 +34,10 @@ class MeteredProxy {
   explicit MeteredProxy(LedgerKind kind, BillingSettings billing = {}, ProxySettings settings = {});
 
   ProxyProcess& proxy() { return *proxy_; }
+  /// As the configuration has it.
+  const std::string& ledger_url() const { return ledger_url_; }
+  /// Empties the ledger, schema and all. REQUIRES: the proxy does not run.
+  void forget_ledger();
   /// A new user with `credits` ("0.003" is three seconds).
   Account user(const std::string& name, const std::string& credits) const;
   void top_up(const Account& account, const std::string& credits) const;
@@ -51,7 +55,10 @@ class MeteredProxy {
   int fetch_status(const Account& account, const Origin& origin) const;
 
  private:
+  std::string sqlite_file() const;
+
   std::unique_ptr<PostgresDatabase> database_;  // outlives the proxy
+  std::string ledger_url_;
   std::unique_ptr<ProxyProcess> proxy_;
 };
 

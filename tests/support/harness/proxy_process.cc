@@ -52,7 +52,7 @@ ProxyProcess::ProxyProcess(ProxySettings settings) : ProxyProcess(launch_of(std:
 ProxyProcess::ProxyProcess(ProxyLaunch launch) : launch_(std::move(launch)) {
   if (launch_.toml.empty()) launch_.toml = launch_.settings.toml(folder_.path());
   config_path_ = folder_.write("proxy.toml", launch_.toml);
-  start();
+  start_again();
 }
 
 ProxyProcess::~ProxyProcess() {
@@ -68,7 +68,7 @@ ProxyProcess::~ProxyProcess() {
   }
 }
 
-void ProxyProcess::start() {
+void ProxyProcess::begin_to_start() {
   process_ = std::make_unique<Process>(ProgramCall{
       .arguments = {built("payg-proxy"), "--config", config_path_},
       .environment = {std::string("PAYG_OPERATOR_TOKEN=") + operator_token},
@@ -76,6 +76,9 @@ void ProxyProcess::start() {
       .open_files = launch_.open_files,
   });
   expectation_ = Expectation::clean_exit;
+}
+
+void ProxyProcess::wait_until_it_listens() {
   const bool ready = process_->wait_for_errors([this](const std::string& log) {
     const Ports ports = ports_in(log);
     return ports.listeners.size() >= launch_.listeners && (launch_.admin == HasAdmin::no || ports.admin);
@@ -116,10 +119,13 @@ void ProxyProcess::kill() {
   process_->signal(SIGKILL);
   process_->wait();
   expectation_ = Expectation::nothing;
+  const auto report = sanitizer_report(log());
+  EXPECT_FALSE(report) << *report << "\n" << log();
 }
 
 void ProxyProcess::start_again() {
-  start();
+  begin_to_start();
+  wait_until_it_listens();
 }
 
 Finished ProxyProcess::paygctl(const std::vector<std::string>& arguments) const {

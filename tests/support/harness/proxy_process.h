@@ -54,10 +54,13 @@ class ProxyProcess {
   void rewrite_config(const std::string& toml);
   /// SIGTERM, and the exit code that follows it.
   ExitStatus terminate();
-  /// SIGKILL. Nothing is expected of it any more; start_again() may follow.
+  /// SIGKILL. Nothing is expected of it any more but that no sanitizer had complained; start_again() may
+  /// follow.
   void kill();
   /// Starts it on the same configuration and the same ledger, after terminate() or kill().
   void start_again();
+  /// The first half of start_again(): does not wait until it listens. Only kill() may follow.
+  void begin_to_start();
 
   /// `paygctl --config <its file> ARGUMENTS…`
   Finished paygctl(const std::vector<std::string>& arguments) const;
@@ -66,7 +69,7 @@ class ProxyProcess {
 
  private:
   enum class Expectation { clean_exit, nothing };
-  void start();
+  void wait_until_it_listens();
   void read_addresses();
   void check_end(ExitStatus status);
 

@@ -49,8 +49,8 @@ class Holdable {
 /// every `interval` and releases those that are; costs nothing while nobody is held. The worker's thread.
 class HoldList {
  public:
-  /// Ten thousand held connections take about a hundredth of a worker's time; nobody notices that he was
-  /// released this much late.
+  /// Nobody notices that he was released this much late, and looking at ten thousand takes 0.3 ms: 3 % of a
+  /// worker's time for as long as they are held.
   static constexpr std::chrono::milliseconds interval{10};
 
   /// All outlive it.

@@ -1,27 +1,12 @@
 #include "tests/bench/report.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tests/bench/percentiles.h"
+
 namespace payg::bench {
 namespace {
-
-/// Sorts the samples and reads percentiles off them, in microseconds.
-class Percentiles {
- public:
-  explicit Percentiles(std::vector<Nanoseconds> samples) : samples_(std::move(samples)) {
-    std::sort(samples_.begin(), samples_.end());
-  }
-  double at_us(double share) const {
-    if (samples_.empty()) return 0;
-    const auto last = static_cast<double>(samples_.size() - 1);
-    return static_cast<double>(samples_[static_cast<std::size_t>(share * last)].count()) / 1000;
-  }
-
- private:
-  std::vector<Nanoseconds> samples_;
-};
 
 template <class... Values>
 std::string line(const char* format, Values... values) {

@@ -1,8 +1,6 @@
 // Who asks again and again what was refused: what he is told, on every protocol, and what it costs the
 // ledger.
 
-#include <sstream>
-
 #include "tests/integration/metered_proxy.h"
 
 namespace payg::test {
@@ -27,12 +25,7 @@ class Retries : public testing::Test {
   void use_up_allowance() {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(connect_as("nobody" + std::to_string(i), "guess").status, 407);
   }
-  double metric(const std::string& name) {
-    std::istringstream lines(metered_.proxy().operator_client().get("/metrics").response.body.content);
-    for (std::string line; std::getline(lines, line);)
-      if (line.starts_with(name + " ")) return std::stod(line.substr(name.size() + 1));
-    throw HarnessError("no metric " + name);
-  }
+  double metric(std::string_view name) { return metered_.proxy().operator_client().metric(name); }
 
   Origin echo_{scripts::echo()};
   MeteredProxy metered_;

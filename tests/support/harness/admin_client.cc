@@ -57,4 +57,12 @@ std::int64_t AdminClient::balance_units() const {
   return succeed(get("/api/credits/balance")).json().at("balance_units").get<std::int64_t>();
 }
 
+double AdminClient::metric(std::string_view name) const {
+  const std::string text = succeed(get("/metrics")).response.body.content;
+  const std::string start = "\n" + std::string(name) + " ";
+  const auto found = text.find(start);
+  if (found == std::string::npos) throw HarnessError("no metric " + std::string(name));
+  return std::stod(text.substr(found + start.size()));
+}
+
 }  // namespace payg::test

@@ -40,6 +40,8 @@ class AdminClient {
   void add_credits(const std::string& name, const std::string& credits) const;
   /// As the user.
   std::int64_t balance_units() const;
+  /// Of /metrics: the sample of a metric that has no labels. Throws HarnessError when there is none.
+  double metric(std::string_view name) const;
 
  private:
   AdminAnswer succeed(AdminAnswer answer) const;

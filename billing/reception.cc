@@ -113,11 +113,13 @@ void Reception::refuse_token(Caller& caller) {
 void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
   if (!read.ok()) return caller.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
+  // Whatever token he came with: or a guesser who is quick enough would keep the one who has the right one
+  // out, as somebody who was refused a moment ago.
+  if (standing) with_.users.remember(standing->user, with_.clock.now());
   if (!standing || !equal_in_constant_time(standing->user.token, caller.token)) {
     refused_tokens_.remember(caller.name.name.user, caller.question);
     return refuse_token(caller);
   }
-  with_.users.remember(standing->user, with_.clock.now());
   caller.answer.accept(identify(standing->user, caller.name));
 }
 

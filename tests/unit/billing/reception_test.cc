@@ -161,6 +161,12 @@ TEST_F(ReceptionOfMany, OneWrongNameOrTokenIsOneQuestionASecondFromHoweverManyAd
   }
 }
 
+TEST_F(ReceptionOfMany, WhoHasTheRightTokenIsLetInWhoeverElseGuessesAtIt) {
+  add_user("alice", "10");
+  EXPECT_EQ(authenticate("alice", "guess", "198.51.100.1").denial.reason, Reason::bad_credentials);
+  EXPECT_TRUE(authenticate("alice", "alice's token").ok()) << "a moment after somebody was refused";
+}
+
 TEST_F(ReceptionOfMany, AUserWhoIsMadeHereIsLetInAtOnceThoughHeWasRefusedAMomentAgo) {
   EXPECT_FALSE(authenticate("alice", "alice's token").ok());
   add_user("alice", "10");

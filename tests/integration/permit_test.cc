@@ -141,16 +141,16 @@ class UploadOrigin {
       : origin_([this, before_pattern](OriginConnection& connection) {
           Reader reader(connection.stream(), before_pattern);
           reader_.set_value(&reader);
-          over_.wait();
+          over_.get_future().wait();  // without a limit: the test holds on to the reader, also when it fails
         }) {}
-  ~UploadOrigin() { over_.set(); }
+  ~UploadOrigin() { over_.set_value(); }
 
   const Origin& origin() const { return origin_; }
   Reader& reader() { return *reader_.get_future().get(); }
 
  private:
   std::promise<Reader*> reader_;
-  Signal over_;
+  std::promise<void> over_;
   Origin origin_;
 };
 

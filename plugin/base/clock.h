@@ -4,7 +4,9 @@
 
 namespace payg {
 
-/// Time to measure with: deadlines, grants, timeouts. Never jumps, means nothing outside this process.
+/// Time to measure with: deadlines, grants, timeouts. Never jumps, means nothing outside this process, and
+/// stands still while the machine is suspended (CLOCK_MONOTONIC, clock_gettime(2)), but not while the process
+/// is stopped.
 using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
 /// Time to show and to store: milliseconds since 1970-01-01T00:00Z. May jump; no decision about money hangs

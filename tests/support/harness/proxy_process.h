@@ -27,7 +27,9 @@ struct ProxyLaunch {
 
 /// The real payg-proxy, running on a configuration of its own in a folder of its own, which is also its
 /// working folder. When it goes out of scope it is stopped in an orderly way; a crash, an exit code other
-/// than 0, a sanitizer's report or books that `paygctl audit` does not find right fail the running test.
+/// than 0, a sanitizer's report or books that `paygctl audit` does not find right fail the running test. The
+/// books are looked into however the process ended, on whatever ledger, so a test that stops its database
+/// starts it again.
 class ProxyProcess {
  public:
   /// Returns when every listener (and the admin port) listens; throws HarnessError with what the proxy wrote

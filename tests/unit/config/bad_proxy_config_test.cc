@@ -33,6 +33,8 @@ constexpr Mistake mistakes[] = {
     {"ATableIsAComment", "[#",
      "f.toml:1:2: syntax: Error while parsing key: expected bare key starting character or string delimiter, "
      "saw '#'"},
+    {"AKeyIsFollowedByAnArabicLetter", "node\uFEFC = 1\n",
+     "f.toml:1:5: syntax: Error while parsing key-value pair: expected '=', saw '\uFEFC'"},
     {"TheTextIsNoUtf8", "a = \"\xff\"\n", "f.toml:1:5: syntax: Encountered invalid utf-8 sequence"},
     {"TheFileIsEmpty", "", "f.toml:1:1: listener: missing, expected at least one [[listener]]"},
     {"TheListOfListenersIsEmpty", "listener = []\n",

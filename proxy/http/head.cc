@@ -211,11 +211,11 @@ HeadScanner::Progress HeadScanner::on_line_end(std::size_t lf, char before) noex
 
 ParseOutcome RequestParser::parse(std::string_view buffered, RequestHead& out) noexcept {
   auto outcome = parse_head(scanner_, buffered, SpaceBeforeColon::refused, out);
-  // A client that speaks something else, TLS say, may be waiting for us: don't wait for the end of its line.
-  if (outcome.state == ParseState::incomplete && !scanner_.has_start_line() &&
-      buffered.size() > scanner_.start()) {
+  // A client that speaks something else, TLS say, may be waiting for us: don't wait for the end of its line,
+  // and say the same when that is there already.
+  if (outcome.state != ParseState::complete && buffered.size() > scanner_.start()) {
     const char first = buffered[scanner_.start()];
-    if (first != '\r' && !is_token_char(first)) outcome = bad(no_method);
+    if (first != '\r' && first != '\n' && !is_token_char(first)) outcome = bad(no_method);
   }
   if (outcome.state != ParseState::incomplete) reset();
   return outcome;

@@ -144,6 +144,12 @@ TEST(RequestParser, RefusesWhatIsNoHttpAtItsFirstByte) {
   }
 }
 
+TEST(RequestParser, RefusesItForTheSameReasonWhenMoreCameWithIt) {
+  for (const std::string rest : {"", "GET http://a/\r\n", "\n", "GET http://a/ HTTP/2.0\r\n\r\n"})
+    expect_refused("\x16" + rest, Status::bad_request);
+  expect_refused("\x16" + std::string(max_target_bytes * 2, 'a'), Status::bad_request);
+}
+
 TEST(RequestParser, RefusesAMethodLongerThanAny) {
   expect_refused(head(std::string(33, 'M') + " http://a/ HTTP/1.1", "Host: a\r\n"), Status::not_implemented);
 }

@@ -1,23 +1,26 @@
 #include "tests/support/postgres_server.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <libpq-fe.h>
-#include <pwd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
+
+#include "plugin/base/address.h"
+#include "tests/support/postgres_url.h"
+#include "tests/support/server_program.h"
 
 namespace payg::test {
 namespace {
@@ -42,62 +45,6 @@ const fs::path& programs() {
   return found;
 }
 
-struct Account {
-  uid_t user;
-  gid_t group;
-};
-
-/// Whom PostgreSQL runs as: ourselves, or somebody harmless when we are root.
-Account server_account() {
-  if (geteuid() != 0) return {geteuid(), getegid()};
-  for (const char* name : {"postgres", "nobody"}) {
-    if (const passwd* entry = getpwnam(name)) return {entry->pw_uid, entry->pw_gid};
-  }
-  give_up("neither a user postgres nor a user nobody");
-}
-
-/// Starts a program as the server's account. `input` becomes its standard input, `log` takes its output. A
-/// session of its own, so that a Ctrl-C in the terminal reaches the test program only.
-pid_t spawn(const std::vector<std::string>& command, int input, const fs::path& log) {
-  const Account account = server_account();
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  const pid_t child = fork();
-  if (child < 0) give_up("fork");
-  if (child == 0) {
-    // Between fork and exec only what is safe in a program with threads.
-    setsid();
-    const bool root = geteuid() == 0;
-    if (root && (setgroups(0, nullptr) != 0 || setgid(account.group) != 0 || setuid(account.user) != 0))
-      _exit(126);
-    if (chdir("/") != 0) _exit(126);
-    dup2(input, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
-    dup2(output, STDERR_FILENO);
-    execv(arguments[0], arguments.data());
-    _exit(127);
-  }
-  close(output);
-  return child;
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return -1;
-  }
-  return status;
-}
-
-void run_program(const std::vector<std::string>& command, const fs::path& log) {
-  const UniqueFd nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (wait_for(spawn(command, nothing.get(), log)) == 0) return;
-  std::ifstream said(log);
-  give_up(command.front() + " failed: " + std::string(std::istreambuf_iterator<char>(said), {}));
-}
-
 struct Finish {
   void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
 };
@@ -116,14 +63,18 @@ std::string run_sql(const std::string& url, const std::string& sql) {
   return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
 }
 
-std::string percent_encoded(const std::string& text) {
-  constexpr const char* digits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += {'%', digits[byte >> 4], digits[byte & 15]};
-  }
-  return encoded;
+/// Bound, and not listening: whoever else asks for a free port gets another one, and a server that asks for
+/// this one gets it, since both allow the address to be used again.
+UniqueFd take_port() {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    give_up("no free port");
+  return socket;
 }
 
 /// The same server, another database.
@@ -141,23 +92,40 @@ std::string with_database(const std::string& url, const std::string& database) {
 
 }  // namespace
 
-PostgresServer::PostgresServer() {
-  // Right under /tmp: a socket's path has at most 107 characters.
-  std::string folder = "/tmp/payg-pg-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) give_up("mkdtemp: " + folder);
-  folder_ = folder;
-  const Account account = server_account();
-  if (chown(folder_.c_str(), account.user, account.group) != 0) give_up("chown " + folder_);
-  url_ = "postgresql://?host=" + folder_ + "&user=payg&dbname=postgres";
-  keep();
-  initialise();
+PostgresServer::PostgresServer(Options options) {
+  prepare(options.listening);
+  initialise(options.settings);
   start();
+}
+
+PostgresServer::PostgresServer(StandbyOf what) {
+  const PostgresServer& primary = what.primary;
+  prepare(primary.port_is_taken_ ? Listening::on_a_port_too : Listening::on_a_socket);
+  copy(primary);
+  start();
+  primary.run("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+  primary.run("postgres", "SELECT pg_reload_conf()");
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+  while (primary.run("postgres", "SELECT max(sync_state) FROM pg_stat_replication") != "sync") {
+    if (std::chrono::steady_clock::now() > limit) give_up("the standby does not follow");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 PostgresServer::~PostgresServer() {
   // The keeper stops the server and removes the folder once its standard input has ended.
   keeper_lifeline_.reset();
-  if (keeper_ > 0) wait_for(keeper_);
+  if (keeper_ > 0) wait_for_program(keeper_);
+}
+
+void PostgresServer::prepare(Listening listening) {
+  folder_ = make_server_folder();
+  if (listening == Listening::on_a_port_too) {
+    port_is_taken_ = take_port();
+    port_ = std::to_string(local_address(port_is_taken_.get()).value().port());
+  }
+  url_ = "postgresql://?host=" + folder_ + "&port=" + port_ + "&user=payg&dbname=postgres";
+  keep();
 }
 
 void PostgresServer::keep() {
@@ -167,31 +135,63 @@ void PostgresServer::keep() {
   keeper_lifeline_.reset(ends[1]);
   constexpr const char* script =
       "read -r nothing; \"$1/pg_ctl\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\" || rm -rf \"$2\"";
-  keeper_ =
-      spawn({"/bin/sh", "-c", script, "keeper", programs().string(), folder_}, read_end.get(), "/dev/null");
+  keeper_ = start_server_program({"/bin/sh", "-c", script, "keeper", programs().string(), folder_},
+                                 read_end.get(), "/dev/null", Lifetime::own);
 }
 
-void PostgresServer::initialise() {
-  const std::string data = folder_ + "/data";
-  run_program({programs() / "initdb", "-D", data, "-U", "payg", "-A", "trust", "-E", "UTF8",
-               "--locale=C.UTF-8", "--no-sync", "--no-instructions"},
-              folder_ + "/log");
+void PostgresServer::initialise(const std::string& settings) {
+  run_server_program({programs() / "initdb", "-D", folder_ + "/data", "-U", "payg", "-A", "trust", "-E",
+                      "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"},
+                     folder_ + "/log");
   // No fsync: what these servers lose in a power cut, nobody misses. A stop in immediate mode loses nothing.
-  std::ofstream settings(data + "/postgresql.conf", std::ios::app);
-  settings << "listen_addresses = ''\nunix_socket_directories = '" << folder_
-           << "'\nfsync = off\nfull_page_writes = off\nshared_buffers = 32MB\nmax_connections = 100\n";
-  settings.close();
-  if (!settings) give_up("cannot write " + data + "/postgresql.conf");
+  configure("fsync = off\nfull_page_writes = off\nshared_buffers = 32MB\nmax_connections = 100\n" + settings);
+}
+
+void PostgresServer::copy(const PostgresServer& primary) {
+  run_server_program({programs() / "pg_basebackup", "-D", folder_ + "/data", "-d", primary.url_, "-R",
+                      "--checkpoint=fast", "--no-sync"},
+                     folder_ + "/log");
+  configure("");
+}
+
+void PostgresServer::configure(const std::string& settings) {
+  std::ofstream file(folder_ + "/data/postgresql.conf", std::ios::app);
+  file << "listen_addresses = '" << (port_is_taken_ ? "127.0.0.1" : "") << "'\nport = " << port_
+       << "\nunix_socket_directories = '" << folder_ << "'\n"
+       << settings << '\n';
+  file.close();
+  if (!file) give_up("cannot write " + folder_ + "/data/postgresql.conf");
 }
 
 void PostgresServer::start() {
-  run_program({programs() / "pg_ctl", "-D", folder_ + "/data", "-l", folder_ + "/server.log", "-w", "start"},
-              folder_ + "/log");
+  run_server_program(
+      {programs() / "pg_ctl", "-D", folder_ + "/data", "-l", folder_ + "/server.log", "-w", "start"},
+      folder_ + "/log");
 }
 
 void PostgresServer::stop_immediately() {
-  run_program({programs() / "pg_ctl", "-D", folder_ + "/data", "-m", "immediate", "-w", "stop"},
-              folder_ + "/log");
+  run_server_program({programs() / "pg_ctl", "-D", folder_ + "/data", "-m", "immediate", "-w", "stop"},
+                     folder_ + "/log");
+}
+
+void PostgresServer::kill() {
+  const std::string lock = folder_ + "/data/postmaster.pid";
+  pid_t postmaster = 0;
+  std::ifstream(lock) >> postmaster;
+  if (postmaster <= 0) give_up("it does not run");
+  kill_with_children(postmaster);
+  // Nobody may have asked for the exit status of the dead yet, and then their number looks like that of a
+  // server which still runs.
+  fs::remove(lock);
+  fs::remove(folder_ + "/.s.PGSQL." + port_ + ".lock");
+}
+
+void PostgresServer::promote() {
+  run_server_program({programs() / "pg_ctl", "-D", folder_ + "/data", "-w", "promote"}, folder_ + "/log");
+}
+
+std::string PostgresServer::run(const std::string& database, const std::string& sql) const {
+  return run_sql(with_database(url_, database), sql);
 }
 
 const std::string& PostgresServer::shared_url() {

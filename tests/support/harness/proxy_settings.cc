@@ -20,7 +20,7 @@ void write_billing(std::ostream& out, const BillingSettings& billing, const std:
   const std::string ledger = billing.ledger.empty() ? "sqlite:" + folder + "/ledger.db" : billing.ledger;
   out << "[[plugin]]\nname = \"billing\"\nmodule = \"billing.so\"\n"
       << "[billing]\nledger = " << quoted(ledger) << "\nnode = " << quoted(billing.node)
-      << "\nspool = " << quoted(folder + "/spool")
+      << "\nspool = " << quoted(billing.spool.empty() ? folder + "/spool" : billing.spool)
       << "\noutage_grace = " << quoted(billing.outage_grace) << "\n";
   for (const auto& line : billing.lines) out << line << "\n";
   out << "[billing.pricing]\nrate_per_hour = " << quoted(billing.rate_per_hour)

@@ -13,6 +13,7 @@ inline constexpr const char* operator_token = "operator-token-of-the-tests";
 /// 3,600 units: amounts that a test can give exactly and read at a glance.
 struct BillingSettings {
   std::string ledger{};  ///< empty: SQLite in the proxy's own folder
+  std::string spool{};   ///< empty: in the proxy's own folder
   std::string node = "node-1";
   std::string rate_per_hour = "3.6";
   std::string increment = "1s";

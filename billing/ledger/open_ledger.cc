@@ -34,7 +34,9 @@ Result<LedgerFactory, std::string> open_ledger(std::string_view url) {
   if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
     std::string copy(url);
     if (auto mistake = check_postgres_url(copy); !mistake.empty()) return mistake;
-    return LedgerFactory([copy] { return std::make_unique<PostgresLedger>(copy); });
+    return LedgerFactory([hosts = std::make_shared<PostgresHosts>(std::move(copy))] {
+      return std::make_unique<PostgresLedger>(hosts);
+    });
   }
   return std::string(expected);
 }

@@ -261,11 +261,17 @@ bool PostgresConnection::is_connected() const {
   return connection_ && PQstatus(connection_.get()) == CONNECTION_OK;
 }
 
+/// Another connection has met silence since this one was made, and nothing is under way on it.
+bool PostgresConnection::is_doubtful() const {
+  return silences_before_ != hosts_->silences() && PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
+}
+
 std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
   is_silent_ = false;
-  if (is_connected()) return std::nullopt;
-  // What stands before dbname gives way to what the URL itself says. Without these limits a host that
-  // vanished would be noticed after minutes.
+  if (is_connected() && !is_doubtful()) return std::nullopt;
+  silences_before_ = hosts_->silences();
+  // What stands before dbname gives way to what the URL itself says, and that to what stands behind it.
+  // Without these limits a host that vanished would be noticed after minutes.
   constexpr std::array keywords = {"connect_timeout",
                                    "tcp_user_timeout",
                                    "keepalives_idle",
@@ -273,16 +279,30 @@ std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
                                    "keepalives_count",
                                    "client_encoding",
                                    "dbname",
+                                   "host",
+                                   "hostaddr",
+                                   "port",
                                    "fallback_application_name",
                                    static_cast<const char*>(nullptr)};
   const std::string connect_timeout = std::to_string(connect_limit.count());
-  const std::array values = {
-      connect_timeout.c_str(),          "5000", "5", "2", "3", "UTF8", url_.c_str(), "payg-proxy",
-      static_cast<const char*>(nullptr)};
+  const PostgresHosts::Order order = hosts_->order();
+  const std::array values = {connect_timeout.c_str(),
+                             "5000",
+                             "5",
+                             "2",
+                             "3",
+                             "UTF8",
+                             hosts_->url().c_str(),
+                             order.hosts.c_str(),  // what is empty counts as not said
+                             order.addresses.c_str(),
+                             order.ports.c_str(),
+                             "payg-proxy",
+                             static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
   if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
   PQsetNoticeProcessor(connection_.get(), ignore_notice, nullptr);
   if (PQsetnonblocking(connection_.get(), 1) != 0) return lost();
+  hosts_->note_connected(PQhost(connection_.get()), PQport(connection_.get()));
   return std::nullopt;
 }
 
@@ -334,6 +354,7 @@ void PostgresConnection::roll_back() {
 PostgresConnection::Failure PostgresConnection::lost() {
   std::string why = connection_ ? one_line(PQerrorMessage(connection_.get())) : std::string("no connection");
   if (why.empty()) why = "the database does not answer";
+  if (connection_ && is_silent_) hosts_->note_silent(PQhost(connection_.get()), PQport(connection_.get()));
   connection_.reset();
   return {{LedgerError::Code::unavailable, std::move(why)},
           is_silent_ ? Failure::Retry::never : Failure::Retry::on_a_new_connection};

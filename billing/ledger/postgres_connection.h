@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "billing/ledger/ledger.h"
+#include "billing/ledger/postgres_hosts.h"
 
 struct pg_conn;
 struct pg_result;
@@ -84,7 +85,7 @@ class PostgresConnection {
     report,  ///< reads everything, or waits for another node's migration
   };
 
-  explicit PostgresConnection(std::string url) : url_(std::move(url)) {}
+  explicit PostgresConnection(std::shared_ptr<PostgresHosts> hosts) : hosts_(std::move(hosts)) {}
 
   /// Runs the statements as one transaction; one result for each. Deadlocks and serialization failures are
   /// tried again inside, and so is, once and on a new connection, what met a connection that was lost while
@@ -128,6 +129,7 @@ class PostgresConnection {
   std::optional<Failure> connect();
   std::optional<Failure> flush(Patience patience);
   bool is_connected() const;
+  bool is_doubtful() const;
   /// The next result, nullptr between two statements, or nullopt when the connection is lost or silent.
   std::optional<pg_result*> next_result(Patience patience);
   enum class Readiness { input, output, silent };
@@ -141,7 +143,8 @@ class PostgresConnection {
   struct Finish {
     void operator()(pg_conn* connection) const noexcept;
   };
-  std::string url_;
+  const std::shared_ptr<PostgresHosts> hosts_;
+  unsigned silences_before_ = 0;  ///< of any connection, when this one was made
   std::unique_ptr<pg_conn, Finish> connection_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "billing/ledger/ledger.h"
@@ -18,7 +19,8 @@ namespace payg::billing {
 /// for. Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
 class PostgresLedger final : public Ledger {
  public:
-  explicit PostgresLedger(std::string url) : connection_(std::move(url)) {}
+  /// `hosts` is shared by all ledgers of one URL.
+  explicit PostgresLedger(std::shared_ptr<PostgresHosts> hosts) : connection_(std::move(hosts)) {}
 
   LedgerResult<int> migrate() override;
   LedgerResult<int> schema() override;

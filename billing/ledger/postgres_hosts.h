@@ -1,0 +1,50 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace payg::billing {
+
+/// The servers of one connection URL, as the connections of this process have found them. libpq asks them in
+/// the order of the URL, and waits seconds for each that has vanished from the network; what one connection
+/// has learned of them spares the others that wait. Thread-safe.
+class PostgresHosts {
+ public:
+  explicit PostgresHosts(std::string url);
+
+  const std::string& url() const noexcept { return url_; }
+
+  /// As libpq takes them, separated by commas
+  /// (https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS); all empty when the URL
+  /// leaves no choice.
+  struct Order {
+    std::string hosts, addresses, ports;
+  };
+  /// The one that works first, those that fell silent last, the others as in the URL.
+  Order order() const;
+
+  /// A connection to it was made; both as PQhost() and PQport() name it.
+  void note_connected(std::string_view host, std::string_view port);
+  /// A connection to it was given up because nothing came from it.
+  void note_silent(std::string_view host, std::string_view port);
+  /// How often that has happened. Who connected when it was less does not know whether his server is silent
+  /// too, and does better to connect again than to wait for it.
+  unsigned silences() const;
+
+ private:
+  struct Host {
+    std::string name, address, port;
+    bool is(std::string_view host, std::string_view at_port) const;
+  };
+  enum class Place { front, back };
+  void move(std::string_view host, std::string_view port, Place place);
+
+  const std::string url_;
+  mutable std::mutex mutex_;
+  std::vector<Host> hosts_;  // guarded by mutex_
+  unsigned silences_ = 0;    // guarded by mutex_
+};
+
+}  // namespace payg::billing

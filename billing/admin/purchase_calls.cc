@@ -110,7 +110,9 @@ Reply purchase_package(const Call& call) {
   call.metering.user_changed(call.caller.user);
 
   Reply reply = describe(placed->order);
-  reply.status = placed->origin == PlacedOrder::Origin::created ? 201 : 200;
+  // By its reference, which is this request's own: the ledger may have asked twice, and found the second time
+  // what the first had made.
+  reply.status = placed->order.reference == order.reference ? 201 : 200;
   reply.headers.emplace_back("Location", "/api/credits/orders/" + placed->order.reference);
   return reply;
 }

@@ -15,6 +15,11 @@ MeteredProxy::MeteredProxy(LedgerKind kind, BillingSettings billing, ProxySettin
   ledger_url_ = database_ ? database_->url() : "sqlite:" + sqlite_file();
 }
 
+MeteredProxy::MeteredProxy(BillingSettings billing, ProxySettings settings) : ledger_url_(billing.ledger) {
+  settings.billing = std::move(billing);
+  proxy_ = std::make_unique<ProxyProcess>(std::move(settings));
+}
+
 std::string MeteredProxy::sqlite_file() const {
   return proxy_->folder() + "/ledger.db";
 }

@@ -32,12 +32,16 @@ struct Account {
 class MeteredProxy {
  public:
   explicit MeteredProxy(LedgerKind kind, BillingSettings billing = {}, ProxySettings settings = {});
+  /// On the ledger that the settings name, which outlives this.
+  explicit MeteredProxy(BillingSettings billing, ProxySettings settings = {});
 
   ProxyProcess& proxy() { return *proxy_; }
   /// As the configuration has it.
   const std::string& ledger_url() const { return ledger_url_; }
-  /// Empties the ledger, schema and all. REQUIRES: the proxy does not run.
+  /// Empties the ledger, schema and all. REQUIRES: it is this object's own, and the proxy does not run.
   void forget_ledger();
+  AdminClient operator_client() const { return proxy_->operator_client(); }
+  AdminClient client(const Account& account) const { return proxy_->user_client(account.token); }
   /// A new user with `credits` ("0.003" is three seconds).
   Account user(const std::string& name, const std::string& credits) const;
   void top_up(const Account& account, const std::string& credits) const;

@@ -28,38 +28,52 @@ std::uint64_t FailureLimit::key_of(const IpAddress& client) noexcept {
   return key;
 }
 
-std::size_t FailureLimit::set_of(std::uint64_t key) const noexcept {
-  return mix(key ^ seed_) % sets;
+FailureLimit::Set& FailureLimit::set_of(std::uint64_t key) {
+  return table_[mix(key ^ seed_) % sets];
+}
+
+FailureLimit::Record* FailureLimit::find(Set& set, std::uint64_t key) {
+  const auto found =
+      std::find_if(set.begin(), set.end(), [key](const Record& one) { return one.client == key; });
+  return found == set.end() ? nullptr : &*found;
 }
 
 std::chrono::nanoseconds FailureLimit::share() const {
   return minute / per_minute_;
 }
 
-std::chrono::seconds FailureLimit::wait(const IpAddress& client, MonotonicTime now) const {
+FailureLimit::Try FailureLimit::begin(const IpAddress& client, MonotonicTime now) {
   const std::uint64_t key = key_of(client);
   const std::lock_guard lock(mutex_);
-  if (per_minute_ == no_limit) return std::chrono::seconds(0);
-  const Set& set = table_[set_of(key)];
-  const auto record =
-      std::find_if(set.begin(), set.end(), [key](const Record& one) { return one.client == key; });
-  if (record == set.end() || record->made_up_at <= now) return std::chrono::seconds(0);
-  const auto missing = record->made_up_at - now + share() - minute;
-  return std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(missing));
+  if (per_minute_ == no_limit) return {};
+  Record* const record = find(set_of(key), key);
+  if (record == nullptr || record->made_up_at <= now) return {};
+  const auto missing = record->made_up_at + share() - now - minute;
+  if (missing > std::chrono::nanoseconds(0))
+    return {.wait = std::chrono::ceil<std::chrono::seconds>(missing)};
+  record->made_up_at += share();
+  return {.stake = Stake::a_failure};
 }
 
-void FailureLimit::note_failure(const IpAddress& client, MonotonicTime now) {
+void FailureLimit::failed(const IpAddress& client, Stake stake, MonotonicTime now) {
   const std::uint64_t key = key_of(client);
   const std::lock_guard lock(mutex_);
-  if (per_minute_ == no_limit) return;
-  Set& set = table_[set_of(key)];
-  auto record = std::find_if(set.begin(), set.end(), [key](const Record& one) { return one.client == key; });
-  if (record == set.end()) {
-    record = std::min_element(set.begin(), set.end(),
-                              [](const Record& a, const Record& b) { return a.made_up_at < b.made_up_at; });
+  if (per_minute_ == no_limit || stake == Stake::a_failure) return;
+  Set& set = set_of(key);
+  Record* record = find(set, key);
+  if (record == nullptr) {
+    record = &*std::min_element(set.begin(), set.end(),
+                                [](const Record& a, const Record& b) { return a.made_up_at < b.made_up_at; });
     *record = {.client = key, .made_up_at = now};
   }
   record->made_up_at = std::min(std::max(record->made_up_at, now) + share(), now + minute);
+}
+
+void FailureLimit::did_not_fail(const IpAddress& client, Stake stake) {
+  const std::uint64_t key = key_of(client);
+  const std::lock_guard lock(mutex_);
+  if (per_minute_ == no_limit || stake == Stake::nothing) return;
+  if (Record* const record = find(set_of(key), key)) record->made_up_at -= share();
 }
 
 void FailureLimit::set_per_minute(unsigned per_minute) {

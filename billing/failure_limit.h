@@ -29,10 +29,23 @@ class FailureLimit {
 
   FailureLimit(unsigned per_minute, std::uint64_t seed);
 
-  /// How long until `client` may fail again, rounded up to whole seconds; zero: he may now.
-  std::chrono::seconds wait(const IpAddress& client, MonotonicTime now) const;
+  /// What a try that has not failed yet counts for. Nothing for a client who has not failed lately: many who
+  /// share a clean address may come at once. As a failure for any other, lest very many tries at once pass
+  /// before the first of them is known to have failed.
+  enum class Stake { nothing, a_failure };
+
+  /// A try that is allowed once `wait` is zero; it is whole seconds, rounded up.
+  struct Try {
+    std::chrono::seconds wait{0};
+    Stake stake = Stake::nothing;
+  };
+
+  /// Every try that need not wait is followed by one of the next two.
+  Try begin(const IpAddress& client, MonotonicTime now);
   /// However often he fails at once, a minute after the last failure it is forgotten.
-  void note_failure(const IpAddress& client, MonotonicTime now);
+  void failed(const IpAddress& client, Stake stake, MonotonicTime now);
+  /// Also of a try that came to nothing.
+  void did_not_fail(const IpAddress& client, Stake stake);
   /// `no_limit`: anybody as often as he likes.
   void set_per_minute(unsigned per_minute);
 
@@ -49,7 +62,8 @@ class FailureLimit {
   using Set = std::array<Record, ways>;
 
   static std::uint64_t key_of(const IpAddress& client) noexcept;
-  std::size_t set_of(std::uint64_t key) const noexcept;
+  Set& set_of(std::uint64_t key);
+  static Record* find(Set& set, std::uint64_t key);
   std::chrono::nanoseconds share() const;
 
   const std::uint64_t seed_;

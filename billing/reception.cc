@@ -46,6 +46,7 @@ struct Reception::Caller {
   WireName name;
   TokenHash token;
   IpAddress client;
+  FailureLimit::Stake stake;
   RecentRefusals::Question question;
   plugin::AuthenticationAnswer answer;
 };
@@ -77,22 +78,26 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
     return answer.accept(identify(known->user, *std::move(wire)));
 
   const IpAddress client = address_of(request.client);
-  if (const auto wait = wrong_tokens_.wait(client, now); wait > std::chrono::seconds(0)) {
+  const auto attempt = wrong_tokens_.begin(client, now);
+  if (attempt.wait > std::chrono::seconds(0)) {
     throttled_count_.fetch_add(1, std::memory_order_relaxed);
-    return answer.deny(denials::too_many_wrong_tokens(wait));
+    return answer.deny(denials::too_many_wrong_tokens(attempt.wait));
   }
-  if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
+  if (with_.health.state() == LedgerState::away) {
+    wrong_tokens_.did_not_fail(client, attempt.stake);
+    return answer.deny(denials::ledger_away());
+  }
 
   const std::string user = wire->name.user;
-  auto caller =
-      std::make_shared<Caller>(*std::move(wire), token, client, refused_tokens_.ask(now), std::move(answer));
+  auto caller = std::make_shared<Caller>(*std::move(wire), token, client, attempt.stake,
+                                         refused_tokens_.ask(now), std::move(answer));
   if (refused_tokens_.holds(user, now)) {
     from_memory_count_.fetch_add(1, std::memory_order_relaxed);
     return refuse_token(*caller);
   }
   const auto asked =
       with_.reader.ask(user, [this, caller](const auto& standing) { decide(*caller, standing); });
-  if (asked == StandingQueue::Outcome::full) caller->answer.deny(denials::ledger_away());
+  if (asked == StandingQueue::Outcome::full) refuse_unread(*caller);
 }
 
 /// Nobody waits for it; when it fails, what is known stands until it is due again.
@@ -106,12 +111,17 @@ void Reception::read_again(const std::string& user) {
 
 void Reception::refuse_token(Caller& caller) {
   wrong_tokens_count_.fetch_add(1, std::memory_order_relaxed);
-  wrong_tokens_.note_failure(caller.client, with_.clock.now());
+  wrong_tokens_.failed(caller.client, caller.stake, with_.clock.now());
   caller.answer.deny(denials::bad_credentials());
 }
 
+void Reception::refuse_unread(Caller& caller) {
+  wrong_tokens_.did_not_fail(caller.client, caller.stake);
+  caller.answer.deny(denials::ledger_away());
+}
+
 void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
-  if (!read.ok()) return caller.answer.deny(denials::ledger_away());
+  if (!read.ok()) return refuse_unread(caller);
   const std::optional<Standing>& standing = *read;
   // Whatever token he came with: or a guesser who is quick enough would keep the one who has the right one
   // out, as somebody who was refused a moment ago.
@@ -120,6 +130,7 @@ void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
     refused_tokens_.remember(caller.name.name.user, caller.question);
     return refuse_token(caller);
   }
+  wrong_tokens_.did_not_fail(caller.client, caller.stake);
   caller.answer.accept(identify(standing->user, caller.name));
 }
 

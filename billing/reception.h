@@ -79,6 +79,7 @@ class Reception {
 
   void read_again(const std::string& user);
   void refuse_token(Caller& caller);
+  void refuse_unread(Caller& caller);
   void decide(Caller& caller, const StandingQueue::Answer& read);
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;

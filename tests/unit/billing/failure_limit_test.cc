@@ -17,9 +17,13 @@ IpAddress ip(std::string_view literal) {
 class Failures : public ::testing::Test {
  protected:
   void fail(const IpAddress& client, int times) {
-    for (int i = 0; i < times; ++i) limit.note_failure(client, now);
+    for (int i = 0; i < times; ++i) limit.failed(client, FailureLimit::Stake::nothing, now);
   }
-  std::chrono::seconds wait(std::string_view client) const { return limit.wait(ip(client), now); }
+  std::chrono::seconds wait(std::string_view client) {
+    const auto looked = limit.begin(ip(client), now);
+    if (looked.wait == 0s) limit.did_not_fail(ip(client), looked.stake);
+    return looked.wait;
+  }
 
   MonotonicTime now = FakeClock::start;
   FailureLimit limit{6, 1};
@@ -74,9 +78,23 @@ TEST_F(Failures, OfAMillionAddressesDoNotPushOutTheWorstOne) {
   fail(ip("192.0.2.1"), 6);
   for (std::uint32_t i = 0; i < 1'000'000; ++i) {
     in_addr address{.s_addr = htonl(0x0a000000U + i)};
-    limit.note_failure(IpAddress::v4(address), now);
+    fail(IpAddress::v4(address), 1);
   }
   EXPECT_EQ(wait("192.0.2.1"), 10s);
+}
+
+TEST_F(Failures, OfManyAtOnceCountBeforeTheyAreKnownWhereSomebodyHasFailedLately) {
+  fail(ip("192.0.2.1"), 1);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.begin(ip("192.0.2.1"), now).wait, 0s);
+  EXPECT_EQ(limit.begin(ip("192.0.2.1"), now).wait, 10s);
+  limit.failed(ip("192.0.2.1"), FailureLimit::Stake::a_failure, now);
+  EXPECT_EQ(wait("192.0.2.1"), 10s) << "counted once";
+  limit.did_not_fail(ip("192.0.2.1"), FailureLimit::Stake::a_failure);
+  EXPECT_EQ(wait("192.0.2.1"), 0s);
+}
+
+TEST_F(Failures, AreNotExpectedOfManyWhoComeAtOnceFromACleanAddress) {
+  for (int i = 0; i < 1'000; ++i) EXPECT_EQ(limit.begin(ip("192.0.2.1"), now).wait, 0s);
 }
 
 TEST_F(Failures, AreNotCountedWithoutALimit) {

@@ -35,6 +35,7 @@ constexpr Target targets[] = {
     {"socks5", socks5},
     {"user_name", user_name},
     {"amounts", amounts},
+    {"spool_line", spool_line},
     {"api_body", api_body},
     {"url_text", url_text},
     {"written_text", written_text},

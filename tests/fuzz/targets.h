@@ -20,6 +20,8 @@ void socks5(std::string_view input);
 // billing/core
 void user_name(std::string_view input);
 void amounts(std::string_view input);
+// billing/spool
+void spool_line(std::string_view input);
 // billing/admin
 void api_body(std::string_view input);
 void url_text(std::string_view input);

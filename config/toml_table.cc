@@ -70,6 +70,11 @@ std::string joined(const std::set<std::string, std::less<>>& words) {
   return out;
 }
 
+/// Messages are one line each, whatever the file holds.
+char printable(char c) {
+  return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f ? c : '?';
+}
+
 bool is_variable_name(std::string_view text) {
   return is_name(text, "_", 128) && !(text.front() >= '0' && text.front() <= '9');
 }
@@ -79,10 +84,7 @@ bool is_variable_name(std::string_view text) {
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t most = 80;
   std::string out = "\"";
-  for (const char c : text.substr(0, most)) {
-    const bool printable = static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-    out += printable ? c : '?';
-  }
+  for (const char c : text.substr(0, most)) out += printable(c);
   if (text.size() > most) out += "…";
   return out + "\"";
 }
@@ -110,7 +112,9 @@ Reading::Reading(std::string path, std::string_view text) : path_(std::move(path
 void Reading::refuse(Position position, std::string_view key, std::string_view what) {
   std::string message;
   if (!key.empty()) message.append(key).append(": ");
-  mistakes_.emplace_back(position, message.append(what));
+  message.append(what);
+  std::transform(message.begin(), message.end(), message.begin(), printable);
+  mistakes_.emplace_back(position, std::move(message));
 }
 
 std::vector<std::string> Reading::errors() const {

@@ -41,6 +41,8 @@ constexpr Mistake mistakes[] = {
      "f.toml:1:1: listener: missing, expected at least one [[listener]]"},
     {"AKeyIsMistyped", "[proxy]\nworker = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",
      "f.toml:2:1: proxy.worker: unknown key, did you mean \"workers\"?"},
+    {"AKeyHasALineBreakInIt", "[[listener]]\naddress = '127.0.0.1:1'\n\"col\\nour\" = 'blue'\n",
+     "f.toml:3:1: listener.col?our: unknown key, expected one of: address, protocols"},
     {"AKeyIsLikeNoOther", "[[listener]]\naddress = '127.0.0.1:1'\ncolour = 'blue'\n",
      "f.toml:3:1: listener.colour: unknown key, expected one of: address, protocols"},
     {"ATableIsMistyped", "[proxi]\nworkers = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",

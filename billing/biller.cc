@@ -225,6 +225,7 @@ ChargeRequest Biller::request_for(const Session& session, std::uint32_t number, 
   if (number == 1) {
     request.label = session.label;
     request.exit = table_.exit_of(session);
+    request.session_limit = settings_.session_limit;
   }
   return request;
 }
@@ -243,8 +244,11 @@ void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, c
     Session* session = table_.find(asked[i].session);
     if (!session || !session->meter) continue;
     const ChargeResult& result = (*answer)[i];
-    result.outcome == ChargeResult::Outcome::later ? postpone(charges_, asked[i], moment)
-                                                   : apply(*session, result, moment);
+    // A session of his that is over may still count, until the ledger knows.
+    const bool later =
+        result.outcome == ChargeResult::Outcome::later ||
+        (result.outcome == ChargeResult::Outcome::too_many && table_.has_end_under_way(session->user));
+    later ? postpone(charges_, asked[i], moment) : apply(*session, result, moment);
   }
   advance(moment);
 }
@@ -264,6 +268,9 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
       break;
     case ChargeResult::Outcome::fenced:
       change(session, moment, [](Meter& meter) { meter.fenced(EndReason::requested); });
+      break;
+    case ChargeResult::Outcome::too_many:
+      change(session, moment, [](Meter& meter) { meter.fenced(EndReason::too_many); });
       break;
     case ChargeResult::Outcome::later: break;  // see postpone()
   }

@@ -64,6 +64,9 @@ struct BillerSettings {
   /// Sessions whose charges are written to the spool at once.
   std::size_t max_records = 10'000;
 
+  /// Live sessions that a user may have on all nodes together; 0: any number.
+  std::uint32_t session_limit = 0;
+
   static constexpr std::chrono::milliseconds least_outage_grace{250};
 };
 
@@ -109,6 +112,7 @@ class Biller {
   /// since the last time, this node slept, and what it metered is over: nothing of it is asked for, or
   /// relayed, any more.
   void wake(const Moment& moment);
+  void set_session_limit(std::uint32_t limit) noexcept { settings_.session_limit = limit; }
   /// Deals with every deadline up to `moment`.
   void advance(const Moment& moment);
 

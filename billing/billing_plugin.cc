@@ -77,7 +77,10 @@ struct BillingPlugin::Node {
         users(max_remembered_users),
         table(configuration.max_sessions),
         biller(table, terms_of(configuration.pricing),
-               BillerSettings{.outage_grace = configuration.outage_grace}, random_bits),
+               BillerSettings{.outage_grace = configuration.outage_grace,
+                              .lease = configuration.node_lease,
+                              .session_limit = configuration.max_sessions_per_user},
+               random_bits),
         reader(factory, health),
         reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
         left_in_spool(spool->charges()),
@@ -85,11 +88,14 @@ struct BillingPlugin::Node {
                  [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }}),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
-        keeper(factory, {.node = configuration.node, .demo = configuration.demo}, health, plugin.host_,
+        keeper(factory,
+               {.node = configuration.node, .lease = configuration.node_lease, .demo = configuration.demo},
+               health, plugin.host_,
                {.on_ready = [this] { reception.open(); },
                 .on_users_changed = [&plugin](const auto& changed) { plugin.on_users_read(changed); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
-                .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); }}),
+                .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); },
+                .on_superseded = [&plugin] { plugin.on_superseded(); }}),
         admin({plugin, plugin.host_, admin_ledger, report_ledger, configuration}) {}
 
   ~Node() { stop(); }
@@ -149,6 +155,7 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   node_ = std::make_unique<Node>(*this, *config, *factory, *std::move(spool));
   node_->reception.set_terms(start_terms_of(config->pricing));
   node_->reception.set_wrong_tokens_per_minute(config->wrong_tokens_per_minute);
+  node_->reception.set_session_limit(config->max_sessions_per_user);
   node_->keeper.start();
   if (const auto failure = wait_for_ledger(); !failure.empty()) return {complaint(source, "ledger", failure)};
   if (const auto failure = start_admin(); !failure.empty())
@@ -186,10 +193,15 @@ void BillingPlugin::apply(const config::BillingConfig& config) {
   node_->config = config;
   node_->reception.set_terms(start_terms_of(config.pricing));
   node_->reception.set_wrong_tokens_per_minute(config.wrong_tokens_per_minute);
+  node_->reception.set_session_limit(config.max_sessions_per_user);
   node_->table.set_max_sessions(config.max_sessions);
-  node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace](Biller& biller, auto&) {
+  node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace,
+                       lease = node_->keeper.set_lease(config.node_lease),
+                       limit = config.max_sessions_per_user](Biller& biller, auto&) {
     biller.set_terms(terms);
     biller.set_outage_grace(grace);
+    biller.set_lease(lease);
+    biller.set_session_limit(limit);
   });
   {
     const std::lock_guard lock(mutex_);
@@ -267,6 +279,11 @@ void BillingPlugin::on_users_read(const std::vector<User>& users) {
 
 void BillingPlugin::on_session_ended_somewhere(SessionId session) {
   end(session, EndReason::requested);
+}
+
+void BillingPlugin::on_superseded() {
+  node_->reception.close();
+  node_->billing.post([](Biller& biller, const Moment& now) { biller.end_all(EndReason::node_lost, now); });
 }
 
 void BillingPlugin::end_sessions_of_disabled(std::span<const User> users) {

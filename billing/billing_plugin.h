@@ -49,6 +49,7 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
   void on_cut(plugin::SessionHandle session, EndReason why);
   void on_users_read(const std::vector<User>& users);
   void on_session_ended_somewhere(SessionId session);
+  void on_superseded();
   void end_sessions_of_disabled(std::span<const User> users);
 
   plugin::Host& host_;

@@ -45,6 +45,9 @@ Denial ledger_away() {
 Denial too_many_sessions() {
   return deny_for(later, "this node has no room for another session");
 }
+Denial session_limit() {
+  return deny(Reason::too_many, "this user has as many sessions as he may; end one to start another");
+}
 Denial stopping() {
   return deny_for(later, "this node is shutting down");
 }
@@ -55,6 +58,7 @@ Denial for_end(EndReason why, const std::string& url) {
     case EndReason::disabled: return disabled();
     case EndReason::requested: return deny(Reason::forbidden, "the session was ended");
     case EndReason::drained: return stopping();
+    case EndReason::too_many: return session_limit();
     case EndReason::idle:
     case EndReason::node_lost:
     case EndReason::unavailable: break;

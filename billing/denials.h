@@ -18,6 +18,7 @@ plugin::Denial disabled();
 plugin::Denial payment_required(const std::string& url);
 plugin::Denial ledger_away();
 plugin::Denial too_many_sessions();
+plugin::Denial session_limit();
 plugin::Denial stopping();
 
 /// Why the connections of a session that ended are closed. `url`: where credits are bought.

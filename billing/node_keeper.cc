@@ -13,10 +13,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto poll_interval = 1s;
-// Covers clocks of other nodes that are behind ours, and transactions that were stamped before they
-// committed. What is read twice is harmless.
-constexpr auto overlap = 10s;
+// Asking is one round trip, and what was changed is known well within a second. LISTEN/NOTIFY would be no
+// better: it needs a database session of its own, which a pooler in transaction mode does not give, it says
+// nothing of what happened while the connection was lost, and so it needs the asking as well.
+constexpr std::chrono::milliseconds look_interval = 250ms;
+// While the ledger is away, from look_interval on twice as long each time.
+constexpr std::chrono::milliseconds longest_pause = 2s;
+constexpr auto renewal_interval = 1s;
+static_assert(renewal_interval + look_interval < usual_lease_slack - Ledger::longest_silence - longest_pause,
+              "as node_lease.h says");
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 60s;
 static_assert(confirmed_for > 2 * Ledger::longest_silence);
@@ -35,8 +40,10 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       health_(health),
       host_(host),
       listener_(std::move(listener)),
-      sessions_read_at_(host.clock().wall_now()),
-      usage_posted_at_(host.clock().now()) {}
+      watch_(settings_.node),
+      pause_(look_interval),
+      usage_posted_at_(host.clock().now()),
+      lease_(settings_.lease) {}
 
 NodeKeeper::~NodeKeeper() {
   stop();
@@ -85,9 +92,18 @@ void NodeKeeper::run() {
   pthread_setname_np(pthread_self(), "payg-keeper");
   const std::unique_ptr<Ledger> ledger = factory_();
   while (!prepare(*ledger)) {
-    if (pause(poll_interval) == Tick::stop) return;
+    if (pause(pause_) == Tick::stop) return;
+    pause_ = std::min(2 * pause_, longest_pause);
   }
-  while (pause(poll_interval) == Tick::go_on) keep(*ledger);
+  pause_ = look_interval;
+  while (pause(pause_) == Tick::go_on) {
+    if (keep(*ledger) == Life::is_over) return step_down();
+  }
+}
+
+std::chrono::milliseconds NodeKeeper::set_lease(std::chrono::milliseconds lease) noexcept {
+  if (lease > lease_.load()) lease_ = lease;
+  return lease_;
 }
 
 // ---- getting ready
@@ -108,20 +124,22 @@ bool NodeKeeper::prepare(Ledger& ledger) {
 LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   const auto migrated = ledger.migrate();
   if (!migrated) return migrated.error();
-  auto left_open = ledger.start_node(settings_.node, host_.clock().wall_now());
-  if (!left_open) return left_open.error();
-  left_open_ = std::move(*left_open);
+  renewed_at_ = host_.clock().now();
+  auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
+  if (!started) return started.error();
+  life_ = started->life;
+  left_open_ = std::move(started->left_open);
   const auto ended = end_left_open(ledger);
   if (!ended) return ended;
   const auto provided = provide_demo_user(ledger);
   if (!provided) return provided;
-  const auto changes = ledger.users_changed_since(std::nullopt);
+  const auto changes = ledger.changes_since(settings_.node, std::nullopt);
   if (!changes) return changes.error();
   mark_ = changes->upto;
   return Done{};
 }
 
-/// In portions, so that nobody's charges wait for long. Whose user is locked is tried again a second later,
+/// In portions, so that nobody's charges wait for long. Whose user is locked is tried again at the next look,
 /// and holds up nobody who wants to start.
 LedgerResult<Done> NodeKeeper::end_left_open(Ledger& ledger) {
   const std::vector<LeftOpen> all = std::exchange(left_open_, {});
@@ -164,11 +182,15 @@ LedgerResult<Done> NodeKeeper::end_portion_of(std::span<const LeftOpen> portion,
     posted += portion[i].unposted.units();
   }
   if (ended > 0) {
-    host_.log(plugin::LogLevel::warning, "billing",
-              "ended " + std::to_string(ended) + " sessions that node " + settings_.node +
-                  " had left open: " + Credits::from_units(posted).to_exact_string() + " credits");
+    log_ended(static_cast<std::int64_t>(ended), settings_.node, Credits::from_units(posted));
   }
   return Done{};
+}
+
+void NodeKeeper::log_ended(std::int64_t sessions, const std::string& node, Credits posted) {
+  host_.log(plugin::LogLevel::warning, "billing",
+            "ended " + std::to_string(sessions) + " sessions that node " + node +
+                " had left open: " + posted.to_exact_string() + " credits");
 }
 
 LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
@@ -184,26 +206,49 @@ LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
   return user->token == token ? LedgerResult<Done>(Done{}) : ledger.set_token(user->id, token, now);
 }
 
-// ---- once a second
+// ---- several times a second
 
-void NodeKeeper::keep(Ledger& ledger) {
-  if (!look_for_changed_users(ledger)) return;  // spares two more waits for the same silence
-  look_for_ended_sessions(ledger);
-  if (end_left_open(ledger)) (void)stand_in_line(ledger);
+NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
+  const auto changes = look(ledger);
+  // Spares more waits for the same silence.
+  if (!changes) return Life::goes_on;
+  if (has_new_life(*changes)) return Life::is_over;
+  tell_changes(*changes);
+  if (renew_lease(ledger) == Life::is_over) return Life::is_over;
+  end_sessions_of_lost_nodes(ledger);
+  end_what_was_left_open(ledger);
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
+  return Life::goes_on;
 }
 
-bool NodeKeeper::look_for_changed_users(Ledger& ledger) {
-  const auto changed = ledger.users_changed_since(mark_);
-  health_.note_read("looking for changed users", changed);
-  if (!changed) return false;
-  mark_ = changed->upto;
+std::optional<Changes> NodeKeeper::look(Ledger& ledger) {
+  const MonotonicTime asked_at = host_.clock().now();
+  auto changes = ledger.changes_since(settings_.node, mark_);
+  health_.note_read("looking for changes", changes);
+  if (!changes) {
+    watch_.missed();
+    pause_ = std::min(2 * pause_, longest_pause);
+    return std::nullopt;
+  }
+  watch_.look(asked_at, host_.clock().now(), changes->nodes);
+  pause_ = look_interval;
+  return std::move(*changes);
+}
+
+bool NodeKeeper::has_new_life(const Changes& changes) const {
+  return std::any_of(changes.nodes.begin(), changes.nodes.end(), [this](const NodeSign& sign) {
+    return sign.node == settings_.node && sign.life != life_;
+  });
+}
+
+void NodeKeeper::tell_changes(const Changes& changes) {
+  mark_ = changes.upto;
   const MonotonicTime until = host_.clock().now() + confirmed_for;
-  for (const User& user : changed->users)
+  for (const User& user : changes.users)
     recently_changed_.insert_or_assign(user.id, Recent{.user = user, .until = until});
-  if (!changed->users.empty()) listener_.on_users_changed(changed->users);
+  if (!changes.users.empty()) listener_.on_users_changed(changes.users);
   confirm_recent_changes();
-  return true;
+  for (const SessionId session : changes.ended) listener_.on_session_ended(session);
 }
 
 void NodeKeeper::confirm_recent_changes() {
@@ -213,19 +258,51 @@ void NodeKeeper::confirm_recent_changes() {
   std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
 }
 
-void NodeKeeper::look_for_ended_sessions(Ledger& ledger) {
-  const WallTime now = host_.clock().wall_now();
-  const auto ended = ledger.ended_since(settings_.node, sessions_read_at_ - overlap);
-  health_.note_read("looking for ended sessions", ended);
-  if (!ended) return;
-  for (const SessionId session : *ended) listener_.on_session_ended(session);
-  sessions_read_at_ = now;
+NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
+  const MonotonicTime now = host_.clock().now();
+  if (now - renewed_at_ < renewal_interval) return Life::goes_on;
+  const auto renewed = ledger.renew_lease(settings_.node, life_, lease_);
+  if (!renewed && renewed.error().code == LedgerError::Code::conflict) return Life::is_over;
+  report("renewing the lease", renewed);
+  if (renewed.ok()) renewed_at_ = now;
+  return Life::goes_on;
+}
+
+/// One portion at each look, so that the node's own lease is renewed in between.
+void NodeKeeper::end_sessions_of_lost_nodes(Ledger& ledger) {
+  for (const NodeSign& sign : watch_.lost()) {
+    const auto portion = ledger.end_lost_sessions(sign, host_.clock().wall_now());
+    report("ending the sessions of lost node " + sign.node, portion);
+    if (!portion) continue;
+    if (portion->sessions > 0) log_ended(portion->sessions, sign.node, portion->posted);
+    if (portion->next == LostPortion::Next::done) watch_.settled(sign.node);
+  }
+}
+
+void NodeKeeper::end_what_was_left_open(Ledger& ledger) {
+  const auto ended = end_left_open(ledger);
+  report("ending what an earlier life left open", ended);
+  if (ended) report("ending what an earlier life left open, in line", stand_in_line(ledger));
+}
+
+void NodeKeeper::step_down() {
+  host_.log(plugin::LogLevel::error, "billing",
+            "another process has started by the name of this node, " + settings_.node +
+                ": nothing is sold here any more. Give each node a name of its own and start this one again");
+  listener_.on_superseded();
+}
+
+template <class T>
+void NodeKeeper::report(const std::string& what, const LedgerResult<T>& result) {
+  if (result.ok()) return void(failing_.erase(what));
+  std::string& said = failing_[what];
+  if (std::exchange(said, result.error().message) != result.error().message) health_.note_write(what, result);
 }
 
 void NodeKeeper::post_usage(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto posted = ledger.post_usage(settings_.node, now - usage_post_age, now);
-  health_.note_write("posting usage", posted);
+  report("posting usage", posted);
   if (posted.ok()) usage_posted_at_ = host_.clock().now();
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -11,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "billing/core/lease_watch.h"
 #include "billing/ledger/ledger.h"
 #include "billing/ledger_health.h"
 #include "config/billing_config.h"
@@ -21,8 +24,14 @@ namespace payg::billing {
 
 /// Keeps this node in step with the ledger, on a thread with a ledger of its own. First it brings the schema
 /// up to date, announces the node, settles what an earlier life of it left and makes the demo user, trying
-/// for as long as the ledger is away. Then, once a second, it asks what others have changed: users, and
-/// sessions of this node that ended elsewhere; and it posts usage well within the hour.
+/// for as long as the ledger is away. Then, several times a second, it asks what others have changed: users,
+/// and sessions of this node that were ended elsewhere; it renews the node's lease, ends the sessions of
+/// other nodes whose leases ran out, and posts usage well within the hour.
+///
+/// Two processes by one node name: whoever started last is the node. The other one learns of it at its next
+/// look, says so in the log, and is out of service from then on, until it is started again under a name of
+/// its own: it never takes the name back, so that two of them under supervision do not fight over it. The
+/// books are right meanwhile, since each of its sessions was ended by the newer one, or is by itself.
 class NodeKeeper {
  public:
   /// Called on the keeper's thread; must not block.
@@ -33,11 +42,14 @@ class NodeKeeper {
     /// Said again for a while after each change, and once when that while is over: somebody else may have
     /// read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;
-    std::function<void(SessionId)> on_session_ended;  ///< also for those that this node ended itself
+    std::function<void(SessionId)> on_session_ended;  ///< by somebody else
+    /// Another process has started by this node's name: nothing is sold here any more. The last call.
+    std::function<void()> on_superseded;
   };
 
   struct Settings {
     std::string node;
+    std::chrono::milliseconds lease{0};  ///< see billing/core/node_lease.h
     std::optional<config::DemoConfig> demo;
   };
 
@@ -60,10 +72,15 @@ class NodeKeeper {
   /// One line. REQUIRES: failed.
   std::string failure() const;
 
+  /// From the next renewal on, when it is longer than it was: what was bought under the longer lease may
+  /// still be running when the settings ask for a shorter one. Returns the one that is in force. One thread.
+  std::chrono::milliseconds set_lease(std::chrono::milliseconds lease) noexcept;
+
   void stop();
 
  private:
   enum class Tick { go_on, stop };
+  enum class Life { goes_on, is_over };
 
   void run();
   bool prepare(Ledger& ledger);
@@ -72,12 +89,21 @@ class NodeKeeper {
   LedgerResult<Done> stand_in_line(Ledger& ledger);
   LedgerResult<Done> end_portion_of(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
-  void keep(Ledger& ledger);
-  /// False: the ledger gave no answer.
-  bool look_for_changed_users(Ledger& ledger);
+  Life keep(Ledger& ledger);
+  /// nullopt: the ledger gave no answer.
+  std::optional<Changes> look(Ledger& ledger);
+  void tell_changes(const Changes& changes);
   void confirm_recent_changes();
-  void look_for_ended_sessions(Ledger& ledger);
+  bool has_new_life(const Changes& changes) const;
+  Life renew_lease(Ledger& ledger);
+  void end_sessions_of_lost_nodes(Ledger& ledger);
+  void end_what_was_left_open(Ledger& ledger);
   void post_usage(Ledger& ledger);
+  void step_down();
+  void log_ended(std::int64_t sessions, const std::string& node, Credits posted);
+  /// A failure that comes again at every look is said once, until it is another one or has passed.
+  template <class T>
+  void report(const std::string& what, const LedgerResult<T>& result);
   void set_progress(Progress progress, std::string failure);
   Tick pause(std::chrono::milliseconds time);
 
@@ -89,14 +115,20 @@ class NodeKeeper {
 
   // The keeper's thread alone.
   std::vector<LeftOpen> left_open_;  // of an earlier life of the node, and not ended yet
+  NodeLife life_;
   ChangeMark mark_;
+  LeaseWatch watch_;
+  MonotonicTime renewed_at_;
+  std::chrono::milliseconds pause_;             // before the next look
+  std::map<std::string, std::string> failing_;  // what does, and what the log has said of it
   struct Recent {
     User user;
     MonotonicTime until;
   };
   std::unordered_map<UserId, Recent> recently_changed_;
-  WallTime sessions_read_at_;
   MonotonicTime usage_posted_at_;
+
+  std::atomic<std::chrono::milliseconds> lease_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -174,6 +174,7 @@ void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) 
       refused_balances_.remember(applicant.name.user, applicant.question);
     return applicant.answer.deny(denials::payment_required(shop_url()));
   }
+  if (is_at_limit(applicant, *standing)) return applicant.answer.deny(denials::session_limit());
   let_in(applicant);
 }
 
@@ -182,6 +183,13 @@ bool Reception::may_start_now(const Applicant& applicant, const Standing& standi
   const auto last_end = applicant.left_just_now ? std::optional(now) : standing.last_session_end;
   const std::lock_guard lock(mutex_);
   return may_start(standing.balance, last_end, terms_, now) == StartVerdict::may_start;
+}
+
+/// What stands in the ledger may be behind: charge 1 decides, and this only spares the user from being cut by
+/// it.
+bool Reception::is_at_limit(const Applicant& applicant, const Standing& standing) const {
+  const std::uint32_t limit = session_limit_;
+  return limit > 0 && standing.live_sessions >= std::int64_t{limit} && !applicant.left_just_now;
 }
 
 void Reception::let_in(Applicant& applicant) {

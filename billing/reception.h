@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -66,6 +67,8 @@ class Reception {
   void close() noexcept { state_ = State::closed; }
   void set_terms(const StartTerms& terms);
   void set_wrong_tokens_per_minute(unsigned limit) { wrong_tokens_.set_per_minute(limit); }
+  /// Live sessions that a user may have on all nodes together; 0: any number.
+  void set_session_limit(std::uint32_t limit) noexcept { session_limit_ = limit; }
   void set_shop_url(const std::string& url);
   std::string shop_url() const;
   /// Something about the user was changed: what he was refused for may hold no longer.
@@ -83,6 +86,7 @@ class Reception {
   void decide(Caller& caller, const StandingQueue::Answer& read);
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;
+  bool is_at_limit(const Applicant& applicant, const Standing& standing) const;
   void let_in(Applicant& applicant);
 
   const Dependencies with_;
@@ -91,6 +95,7 @@ class Reception {
   RecentRefusals refused_tokens_;  // also names that nobody has
   RecentRefusals refused_balances_;
   std::atomic<std::uint64_t> wrong_tokens_count_{0}, throttled_count_{0}, from_memory_count_{0};
+  std::atomic<std::uint32_t> session_limit_{0};
   mutable std::mutex mutex_;
   StartTerms terms_;      // guarded by mutex_
   std::string shop_url_;  // guarded by mutex_

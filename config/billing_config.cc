@@ -4,6 +4,7 @@
 #include <numeric>
 #include <set>
 
+#include "billing/core/node_lease.h"
 #include "config/duration.h"
 #include "config/toml_table.h"
 #include "plugin/base/address.h"
@@ -17,6 +18,8 @@ using billing::Rate;
 constexpr std::string_view expected_amount = R"(an amount in quotes, as in "0.80")";
 constexpr std::chrono::milliseconds shortest_increment{100};
 constexpr std::size_t shortest_public_token = 16;
+// As many as the ledger counts: billing::most_counted_sessions.
+constexpr unsigned most_sessions_per_user = 10'000;
 
 // ---- what a string must look like
 
@@ -222,6 +225,21 @@ void read_pricing(TomlTable table, PricingConfig& pricing) {
   table.refuse_unknown();
 }
 
+// ---- what hangs together with the pricing
+
+void read_node_lease(TomlTable& table, BillingConfig& config) {
+  const auto relays_for = config.pricing.increment + config.outage_grace;
+  config.node_lease = relays_for + billing::usual_lease_slack;
+  const Node* given = table.read_duration("node_lease", config.node_lease);
+  const auto least = relays_for + billing::shortest_lease_slack;
+  if (!given || config.node_lease >= least) return;
+  table.refuse(*given, "node_lease",
+               in_quotes(given->text) +
+                   " is too short: a node may relay for increment + outage_grace after its last charge, and "
+                   "its sessions must not be ended before; expected at least " +
+                   format_duration(least));
+}
+
 // ---- what is for loopback addresses only
 
 /// A malformed address counts as one that the world can reach.
@@ -321,10 +339,13 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
   table->read_duration("outage_grace", config.outage_grace);
   table->read_count("max_sessions", config.max_sessions, {.least = 1, .most = 10'000'000});
   table->read_count("wrong_tokens_per_minute", config.wrong_tokens_per_minute, {.least = 0, .most = 60'000});
+  table->read_count("max_sessions_per_user", config.max_sessions_per_user,
+                    {.least = 0, .most = most_sessions_per_user});
 
   Node empty;
   empty.position = table->position();
   read_pricing(table->table_or("pricing", empty), config.pricing);
+  read_node_lease(*table, config);
   read_admin(table->table_or("admin", empty), reading.root(), config.admin);
   if (auto demo = table->table("demo")) read_demo(*demo, reading.root(), config.admin, config.demo.emplace());
   if (auto payments = table->table("payments"))

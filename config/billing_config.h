@@ -51,10 +51,15 @@ struct BillingConfig {
   /// The file that keeps charges which the ledger gives no answer to; by default var/NODE.spool.
   std::string spool = "var/node-1.spool";
   std::chrono::milliseconds outage_grace{std::chrono::minutes(5)};
+  /// For how long the other nodes let this one be silent before they end its sessions. By default increment +
+  /// outage_grace + billing::usual_lease_slack.
+  std::chrono::milliseconds node_lease{std::chrono::seconds(390)};
   /// Live sessions that this node meters at most; more are refused as unavailable.
   unsigned max_sessions = 1'000'000;
   /// For each client address; 0: no limit.
   unsigned wrong_tokens_per_minute = 60;
+  /// Live sessions that one user may have on all nodes together; 0: any number.
+  unsigned max_sessions_per_user = 0;
   PricingConfig pricing;
   AdminConfig admin;
   std::optional<DemoConfig> demo;

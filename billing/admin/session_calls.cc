@@ -64,7 +64,7 @@ Reply end_session(const Call& call) {
   if (row == rows->end()) return no_such_session();
 
   if (!call.metering.end(row->id, EndReason::requested)) {
-    // Another node's, which learns of it by asking the ledger once a second.
+    // Another node's, which learns of it by asking the ledger four times a second.
     const EndRequest request{
         .user = row->user, .session = row->id, .why = EndReason::requested, .at = call.now()};
     const auto ended = end_one_session(call.ledger, request);

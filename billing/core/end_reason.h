@@ -13,6 +13,7 @@ enum class EndReason : std::uint8_t {
   drained,      ///< the node was shut down
   node_lost,    ///< the node died and its session was settled later
   unavailable,  ///< the ledger was away for longer than outage_grace
+  too_many,     ///< it was one more than the user may have at a time; never stored
 };
 
 }  // namespace payg::billing

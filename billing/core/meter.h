@@ -89,7 +89,8 @@ class Meter {
   /// … it bought nothing. REQUIRES: owed() > 0.
   void exhausted() noexcept;
   /// It is not to go on, and what it owes is not asked for any more: it ended elsewhere (as the answer to a
-  /// charge may say, or the time that this node was away for), or the user is gone or disabled.
+  /// charge may say, or the time that this node was away for), the user is gone or disabled, or he has as
+  /// many sessions as he may.
   void fenced(EndReason why) noexcept;
 
   /// Relays nothing from here on. What has begun is still posted. A meter that is no longer live stays as it

@@ -38,6 +38,7 @@ std::optional<SessionId> parse_session_id(std::string_view hex) {
 LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request) {
   EndRequest patient = request;
   patient.turn = Turn::in_line;
+  patient.by = EndedBy::somebody_else;
   const auto outcomes = ledger.end_sessions({&patient, 1});
   if (!outcomes) return outcomes.error();
   if (outcomes->front() == EndOutcome::later)
@@ -79,6 +80,7 @@ std::string_view name_of(EndReason reason) noexcept {
     case EndReason::drained: return "drained";
     case EndReason::node_lost: return "node_lost";
     case EndReason::unavailable: return "unavailable";
+    case EndReason::too_many: return "too_many";
   }
   return "unknown";
 }

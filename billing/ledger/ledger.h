@@ -14,6 +14,7 @@
 
 #include "billing/core/credits.h"
 #include "billing/core/end_reason.h"
+#include "billing/core/node_lease.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/id.h"
 #include "plugin/base/result.h"
@@ -71,16 +72,15 @@ struct Standing {
   Credits balance;
   /// When the last of the user's sessions ended; nullopt: none ever did.
   std::optional<WallTime> last_session_end;
+  /// On all nodes together, counted up to most_counted_sessions.
+  std::int64_t live_sessions = 0;
 };
 
-/// How far somebody has read the changes of users. Only the ledger knows what it means.
+/// How far a node has read what others changed. Only the ledger knows what it means.
 struct ChangeMark {
-  std::int64_t value = 0;
-};
-
-struct UserChanges {
-  std::vector<User> users;  ///< as they are now, in the order of their last change
-  ChangeMark upto;          ///< what to ask from next
+  std::int64_t users = 0;
+  std::int64_t ends = 0;
+  bool operator==(const ChangeMark&) const = default;
 };
 
 /// A user as the operator sees him.
@@ -115,7 +115,11 @@ struct ChargeRequest {
   std::string label;
   std::string exit;
   Turn turn = Turn::if_free;
+  /// Of charge 1: how many live sessions the user may have on all nodes, this one included; 0: any number.
+  std::uint32_t session_limit = 0;
 };
+/// A session_limit is at most this, so that counting up to it stays cheap.
+inline constexpr std::uint32_t most_counted_sessions = 10'000;
 
 /// Which charge of which session.
 struct ChargeKey {
@@ -130,6 +134,7 @@ struct ChargeResult {
     granted,    ///< amount and grant say what was bought; grant > 0
     exhausted,  ///< grant is 0. amount is what was left (dust below a millisecond's price), nearly always 0
     fenced,     ///< the session has ended, or its user is gone or disabled: do not relay and do not ask again
+    too_many,   ///< charge 1 of one session more than session_limit: nothing was charged, no row was made
     later,      ///< somebody else has the user locked at the moment: nothing was done, ask again soon
   };
   Outcome outcome = Outcome::fenced;
@@ -138,12 +143,16 @@ struct ChargeResult {
   Credits balance;  ///< after the charge
 };
 
+/// Who ends a session: the node that it runs on, or somebody of whom that node has to be told.
+enum class EndedBy { its_node, somebody_else };
+
 struct EndRequest {
   UserId user;
   SessionId session;
   EndReason why = EndReason::idle;
   WallTime at{};
   Turn turn = Turn::if_free;
+  EndedBy by = EndedBy::its_node;
 };
 
 enum class EndOutcome {
@@ -171,6 +180,32 @@ struct LeftOpen {
   UserId user;
   SessionId session;
   Credits unposted;  ///< what it was charged and its user's history does not show yet
+};
+
+/// What a node begins its life with.
+struct NodeStart {
+  NodeLife life{};
+  std::vector<LeftOpen> left_open;  ///< to be ended (EndReason::node_lost); by users
+};
+
+/// What others have changed that a node has to know, and who the nodes are.
+struct Changes {
+  std::vector<User> users;       ///< as they are now, in the order of their last change
+  std::vector<SessionId> ended;  ///< sessions of the node
+  std::vector<NodeSign> nodes;   ///< all of them, in no order
+  ChangeMark upto;               ///< what to ask from next
+};
+
+/// What became of one portion of a lost node's sessions.
+struct LostPortion {
+  enum class Next {
+    done,    ///< none of its sessions is open any more
+    more,    ///< ask again: the portion was full, or somebody has a user locked
+    spared,  ///< it has renewed its lease, or started again: nothing was done
+  };
+  Next next = Next::done;
+  std::int64_t sessions = 0;  ///< that this call ended
+  Credits posted;             ///< to their users' histories
 };
 
 // ---- money in
@@ -291,20 +326,33 @@ class Ledger {
   /// One entry for each name, in order; nullopt: nobody has that name.
   virtual LedgerResult<std::vector<std::optional<Standing>>> standings(
       std::span<const std::string> names) = 0;
-  /// Users who were made, or whose token or state was changed, since that mark was given: each change that
-  /// was not visible then, whatever the clocks of those who made it show. nullopt: nobody, only the mark to
-  /// begin with.
-  virtual LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) = 0;
+
+  // -- nodes
+  /// Announces a node, before its first charge: begins a life of it and its lease. Two processes by one name
+  /// cannot both be it: whoever started last is, and the other one's renewals are a conflict.
+  virtual LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
+                                             WallTime at) = 0;
+  /// Raises the node's beat; from here on its lease is this long. conflict: another life of it has begun.
+  virtual LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
+                                         std::chrono::milliseconds lease) = 0;
+  /// What was changed since that mark was given: users who were made, or whose token or state was changed,
+  /// and sessions of `node` that somebody else ended. Each change that was not visible then, whatever the
+  /// clocks of those who made it show. nullopt: nothing, only the mark to begin with. One round trip, cheap
+  /// however many users and sessions there are: asked several times a second.
+  virtual LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) = 0;
+  /// Ends a portion of the open sessions of a node that was seen silent with this sign, as
+  /// EndReason::node_lost by EndedBy::somebody_else, unless it has given another sign since, which cannot
+  /// come in between. Several may do this at once; each session ends once.
+  virtual LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) = 0;
 
   // -- metering
-  /// Announces a node, before its first charge. Returns what is to be ended (EndReason::node_lost), by users.
-  virtual LedgerResult<std::vector<LeftOpen>> start_node(std::string_view node, WallTime at) = 0;
   /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// Waits for nobody who has one of the users locked: those are answered `later`, the others as ever. Only a
-  /// request that is alone may stand in line.
+  /// Sessions count for a session_limit from their charge 1 to their end, also within one call; a session
+  /// that finds neither balance nor room may be told either. Waits for nobody who has one of the users
+  /// locked: those are answered `later`, the others as ever. Only a request that is alone may stand in line.
   /// REQUIRES: at most one request for each session; the sessions run on `node`.
   virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                          std::span<const ChargeRequest> requests) = 0;
@@ -317,9 +365,6 @@ class Ledger {
   virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
-  /// Sessions of `node` that ended at or after `since`, whoever ended them: this is how a node learns that
-  /// another process (another node, the operator's tool) has ended one of its own. Cheap: asked every second.
-  virtual LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) = 0;
 
   // -- money in
   virtual LedgerResult<Credits> balance(UserId user) = 0;
@@ -350,7 +395,7 @@ class Ledger {
   virtual LedgerResult<AuditReport> audit(AuditListing listing = AuditListing::some) = 0;
 };
 
-/// Ends one session; `unavailable` when its outcome is `later`.
+/// Ends one session for somebody who is not its node; `unavailable` when its outcome is `later`.
 LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request);
 
 /// Makes a Ledger of its own for each thread that wants one. Thread-safe.

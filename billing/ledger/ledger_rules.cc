@@ -75,6 +75,7 @@ std::optional<LedgerError> check_charge(const ChargeRequest& request) {
   if (request.number == 0 || request.price <= Credits() || request.increment.count() <= 0) {
     return invalid("a charge has a number, a price and an increment above zero");
   }
+  if (request.session_limit > most_counted_sessions) return invalid("this limit on sessions is out of range");
   if (!is_storable(request.label) || !is_storable(request.exit)) {
     return invalid("this label or exit cannot be stored");
   }
@@ -112,6 +113,9 @@ LedgerError same_key_other_content() {
 }
 LedgerError not_covered() {
   return {LedgerError::Code::insufficient, "the balance does not cover it"};
+}
+LedgerError life_is_over() {
+  return {LedgerError::Code::conflict, "another process has started by the name of this node"};
 }
 LedgerError unreadable(std::string_view what) {
   return {LedgerError::Code::broken, "the database holds an unreadable " + std::string(what)};

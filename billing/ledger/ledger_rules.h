@@ -41,6 +41,13 @@ constexpr SessionId to_session_id(std::int64_t value) noexcept {
   return SessionId{static_cast<std::uint64_t>(value)};
 }
 
+constexpr std::int64_t to_integer(NodeLife life) noexcept {
+  return static_cast<std::int64_t>(life.value);
+}
+constexpr NodeLife to_node_life(std::int64_t value) noexcept {
+  return NodeLife{static_cast<std::uint64_t>(value)};
+}
+
 constexpr std::chrono::milliseconds length_of(UsageBucket bucket) noexcept {
   return bucket == UsageBucket::hour ? std::chrono::hours(1) : std::chrono::hours(24);
 }
@@ -57,6 +64,7 @@ LedgerError too_much();  ///< the balance would leave the 64 bits
 LedgerError same_reference_other_content();
 LedgerError same_key_other_content();
 LedgerError not_covered();
+LedgerError life_is_over();  ///< of a node
 LedgerError unreadable(std::string_view what);
 
 /// Users (or sessions) that one transaction of post_usage handles at most, so that the charges of the others

@@ -38,14 +38,11 @@ PostgresStatement postgres::lock_users(const std::vector<std::int64_t>& users) {
       parameters(users)};
 }
 
-#define PAYG_LOCK_AND_NOTE                                                                             \
-  "SELECT length(set_config('payg.locked_users', coalesce(string_agg(user_id::text, ','), ''), true))" \
-  " FROM (SELECT user_id FROM user_credits WHERE user_id = ANY ($1::bigint[]) ORDER BY user_id FOR UPDATE"
-
 std::vector<PostgresStatement> postgres::lock_users(const std::vector<std::int64_t>& users, Turn turn) {
-  if (turn == Turn::if_free) return {{PAYG_LOCK_AND_NOTE " SKIP LOCKED) locked", parameters(users)}};
+  if (turn == Turn::if_free)
+    return {{PAYG_LOCK_AND_NOTE("= ANY ($1::bigint[])") " SKIP LOCKED) locked", parameters(users)}};
   return {{"SELECT set_config('lock_timeout', $1, true)", parameters(Ledger::in_line_wait.count())},
-          {PAYG_LOCK_AND_NOTE ") locked", parameters(users)}};
+          {PAYG_LOCK_AND_NOTE("= ANY ($1::bigint[])") ") locked", parameters(users)}};
 }
 
 LedgerResult<int> PostgresLedger::migrate() {

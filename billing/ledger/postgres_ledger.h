@@ -33,15 +33,19 @@ class PostgresLedger final : public Ledger {
   LedgerResult<User> find_user(const TokenHash& token) override;
   LedgerResult<std::vector<UserOverview>> list_users() override;
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
-  LedgerResult<UserChanges> users_changed_since(std::optional<ChangeMark> mark) override;
 
-  LedgerResult<std::vector<LeftOpen>> start_node(std::string_view node, WallTime at) override;
+  LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
+                                     WallTime at) override;
+  LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
+                                 std::chrono::milliseconds lease) override;
+  LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) override;
+  LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) override;
+
   LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
                                                  std::span<const ChargeRequest> requests) override;
   LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
-  LedgerResult<std::vector<SessionId>> ended_since(std::string_view node, WallTime since) override;
 
   LedgerResult<Credits> balance(UserId user) override;
   LedgerResult<Standing> standing(UserId user) override;

@@ -9,27 +9,37 @@ namespace {
 
 /// The whole batch in one statement. Several sessions of one user share his balance in the order of the
 /// requests: each finds what the prices before it have left, and once a price is not covered nothing is left,
-/// which is what greatest(0, …) says. LIMIT 1 keeps the planner from joining whole
+/// which is what greatest(0, …) says. Those that would be more than he may have count each other likewise,
+/// row_number() being how many of them there are up to each. LIMIT 1 keeps the planner from joining whole
 /// tables: a batch is looked up row by row, by primary key, however the tables grow.
 constexpr const char* charge_sql = R"sql(
 WITH request AS (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                       $8::bigint[], $9::text[], $10::text[])
-    WITH ORDINALITY AS r (user_id, session_id, number, price, increment, rate, starts, label, exit, place)
-), judged AS (
+                       $8::bigint[], $9::text[], $10::text[], $11::bigint[])
+    WITH ORDINALITY AS r (user_id, session_id, number, price, increment, rate, starts, label, exit, session_limit,
+                          place)
+), looked_up AS (
   SELECT r.*, s.last_amount, s.last_grant, CASE WHEN u.state = 'active' THEN u.balance ELSE 0 END AS balance,
          CASE WHEN u.balance IS NULL THEN 'fenced'
               WHEN NOT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql() THEN 'later'
               WHEN u.state <> 'active' OR s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
               WHEN r.number = s.charge_number THEN 'again'
               WHEN r.number = coalesce(s.charge_number, 0) + 1 THEN 'buy'
-              ELSE 'fenced' END AS verdict
+              ELSE 'fenced' END AS claim,
+         CASE WHEN r.number = 1 AND r.session_limit > 0 THEN (
+           SELECT count(*) FROM (SELECT FROM metered_sessions l WHERE l.user_id = r.user_id AND l.ended_at IS NULL
+                                 LIMIT r.session_limit) live) END AS live
   FROM request r
   LEFT JOIN LATERAL (
     SELECT c.balance, u.state FROM users u JOIN user_credits c ON c.user_id = u.user_id
     WHERE u.user_id = r.user_id LIMIT 1) u ON true
   LEFT JOIN LATERAL (
     SELECT * FROM metered_sessions s WHERE s.user_id = r.user_id AND s.session_id = r.session_id LIMIT 1) s ON true
+), judged AS (
+  SELECT *, CASE WHEN claim = 'buy' AND balance > 0 AND live + row_number() OVER (
+                        PARTITION BY user_id, claim = 'buy' AND number = 1 ORDER BY place) > session_limit
+                 THEN 'too_many' ELSE claim END AS verdict
+  FROM looked_up
 ), paid AS (
   SELECT *, least(price, greatest(0, balance - coalesce(sum(price) OVER (
               PARTITION BY user_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)))::bigint
@@ -67,22 +77,13 @@ ORDER BY j.place)sql";
 constexpr const char* end_sql = R"sql(
 WITH request AS (
   SELECT DISTINCT ON (user_id, session_id) *
-  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
-    WITH ORDINALITY AS r (user_id, session_id, why, at, place)
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
+    WITH ORDINALITY AS r (user_id, session_id, why, at, told, place)
   ORDER BY user_id, session_id, place
 ), due AS (
-  SELECT s.*, r.why AS reason, r.at FROM request r JOIN metered_sessions s USING (user_id, session_id)
+  SELECT s.*, r.why AS reason, r.at, r.told = 1 AS told FROM request r JOIN metered_sessions s USING (user_id, session_id)
   WHERE s.ended_at IS NULL AND s.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
-), ended AS (
-  UPDATE metered_sessions s
-  SET ended_at = due.at, why = due.reason, posted = due.charged, granted_posted = due.granted,
-      last_posted_at = due.at
-  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
-)
-INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
-SELECT user_id, 'usage', posted - charged,
-       'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted, at
-FROM due WHERE charged > posted ORDER BY user_id, session_id)sql";
+),)sql" PAYG_END_DUE;
 
 /// Which of the requests end_sql has dealt with; of somebody whom nobody knows there is nothing to deal with.
 constexpr const char* ended_sql = R"sql(
@@ -135,9 +136,10 @@ struct ChargeColumns {
       starts.push_back(to_ms(request.from));
       labels.push_back(request.label);
       exits.push_back(request.exit);
+      limits.push_back(request.session_limit);
     }
   }
-  std::vector<std::int64_t> users, sessions, numbers, prices, increments, rates, starts;
+  std::vector<std::int64_t> users, sessions, numbers, prices, increments, rates, starts, limits;
   std::vector<std::string> labels, exits;
 };
 
@@ -152,6 +154,8 @@ ChargeResult read_charge(const PostgresRows& rows, int row) {
   const std::string verdict = rows.text(row, 0);
   if (verdict == "later") {
     result.outcome = ChargeResult::Outcome::later;
+  } else if (verdict == "too_many") {
+    result.outcome = ChargeResult::Outcome::too_many;
   } else if (verdict != "fenced") {
     result.outcome = outcome_of(result.grant);
   }
@@ -172,9 +176,10 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   // Where the tables have grown faster than the statistics, compiling the plan would take longer than running
   // it.
   statements.push_back({"SET LOCAL jit = off"});
-  statements.push_back({charge_sql, parameters(node, columns.users, columns.sessions, columns.numbers,
-                                               columns.prices, columns.increments, columns.rates,
-                                               columns.starts, columns.labels, columns.exits)});
+  statements.push_back(
+      {charge_sql,
+       parameters(node, columns.users, columns.sessions, columns.numbers, columns.prices, columns.increments,
+                  columns.rates, columns.starts, columns.labels, columns.exits, columns.limits)});
   const auto results = connection_.transact(std::move(statements));
   if (!results && turn == Turn::in_line && connection_.waited_in_vain())
     return std::vector<ChargeResult>{{.outcome = ChargeResult::Outcome::later, .amount = {}, .balance = {}}};
@@ -191,16 +196,19 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
   std::vector<EndOutcome> outcomes;
   if (requests.empty()) return outcomes;
   const Turn turn = turn_of(requests);
-  std::vector<std::int64_t> users, sessions, times;
+  std::vector<std::int64_t> users, sessions, times, told;
   std::vector<std::string> reasons;
   for (const EndRequest& request : requests) {
     users.push_back(to_integer(request.user));
     sessions.push_back(to_integer(request.session));
     times.push_back(to_ms(request.at));
     reasons.emplace_back(name_of(request.why));
+    told.push_back(request.by == EndedBy::somebody_else ? 1 : 0);
   }
   auto statements = postgres::lock_users(users, turn);
-  statements.push_back({end_sql, parameters(users, sessions, reasons, times)});
+  if (std::count(told.begin(), told.end(), 1) > 0)
+    statements.insert(statements.begin(), postgres::lock_end_changes());
+  statements.push_back({end_sql, parameters(users, sessions, reasons, times, told)});
   statements.push_back({ended_sql, parameters(users)});
   const auto results = connection_.transact(std::move(statements));
   if (!results && turn == Turn::in_line && connection_.waited_in_vain())
@@ -211,25 +219,6 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
     outcomes.push_back(rows.text(row, 0) == "t" ? EndOutcome::ended : EndOutcome::later);
   if (outcomes.size() != requests.size()) return unreadable("batch");
   return outcomes;
-}
-
-LedgerResult<std::vector<LeftOpen>> PostgresLedger::start_node(std::string_view node, WallTime at) {
-  const auto announced =
-      connection_.query({"INSERT INTO nodes (node, started_at) VALUES ($1, $2)"
-                         " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
-                         parameters(node, to_ms(at))});
-  if (!announced) return announced.error();
-  const auto found =
-      connection_.query({"SELECT user_id, session_id, charged - posted FROM metered_sessions"
-                         " WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
-                         parameters(node)});
-  if (!found) return found.error();
-  std::vector<LeftOpen> left_open;
-  for (int row = 0; row < found->count(); ++row) {
-    left_open.push_back(
-        {to_user_id(found->integer(row, 0)), to_session_id(found->integer(row, 1)), found->credits(row, 2)});
-  }
-  return left_open;
 }
 
 LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
@@ -273,17 +262,6 @@ LedgerResult<std::vector<SessionRow>> PostgresLedger::live_sessions(std::optiona
                         .granted = rows->milliseconds(row, 10)});
   }
   return sessions;
-}
-
-LedgerResult<std::vector<SessionId>> PostgresLedger::ended_since(std::string_view node, WallTime since) {
-  const auto rows = connection_.query(
-      {"SELECT session_id FROM metered_sessions WHERE node = $1 AND ended_at IS NOT NULL AND ended_at >= $2"
-       " ORDER BY ended_at, session_id",
-       parameters(node, to_ms(since))});
-  if (!rows) return rows.error();
-  std::vector<SessionId> ended;
-  for (const std::int64_t id : integers(*rows)) ended.push_back(to_session_id(id));
-  return ended;
 }
 
 }  // namespace payg::billing

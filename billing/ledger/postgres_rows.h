@@ -26,8 +26,35 @@ PostgresStatement lock_users(const std::vector<std::int64_t>& users);
 /// else; whatever else would be free by then may have changed since the statement began. in_line waits for
 /// them all, and fails as unavailable after Ledger::in_line_wait.
 std::vector<PostgresStatement> lock_users(const std::vector<std::int64_t>& users, Turn turn);
+/// How both begin: `users` is what user_credits.user_id is compared with. To be closed with ") locked".
+#define PAYG_LOCK_AND_NOTE(users)                                                                      \
+  "SELECT length(set_config('payg.locked_users', coalesce(string_agg(user_id::text, ','), ''), true))" \
+  " FROM (SELECT user_id FROM user_credits WHERE user_id " users " ORDER BY user_id FOR UPDATE"
 /// Read once for each statement; the coalesce makes an array of what ANY would take for a list of rows.
 #define PAYG_LOCKED_USERS \
   "coalesce((SELECT string_to_array(current_setting('payg.locked_users'), ',')::bigint[]), '{}')"
+
+/// Sessions are ended for others one transaction after the other, taken before any user is locked, so that
+/// the numbers which PAYG_END_DUE gives rise in the order in which the ends become visible, whatever clocks
+/// do.
+PostgresStatement lock_end_changes();
+/// What ends the sessions of a CTE `due`: open ones of metered_sessions, with `reason`, `at` and, where their
+/// node has to be told, `told`. Posts what they owe the history. Returns how many they were and how much that
+/// was.
+#define PAYG_END_DUE                                                                                \
+  " ended AS ("                                                                                     \
+  "  UPDATE metered_sessions s"                                                                     \
+  "  SET ended_at = due.at, why = due.reason, posted = due.charged, granted_posted = due.granted,"  \
+  "      last_posted_at = due.at,"                                                                  \
+  "      end_change = CASE WHEN due.told THEN (SELECT coalesce(max(end_change), 0) + 1 FROM "       \
+  "metered_sessions) END"                                                                           \
+  "  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id"                      \
+  "), settled AS ("                                                                                 \
+  "  INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)" \
+  "  SELECT user_id, 'usage', posted - charged,"                                                    \
+  "         'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '',"           \
+  "         granted - granted_posted, at"                                                           \
+  "  FROM due WHERE charged > posted ORDER BY user_id, session_id"                                  \
+  ") SELECT count(*), coalesce(sum(charged - posted), 0)::bigint FROM due"
 
 }  // namespace payg::billing::postgres

@@ -10,9 +10,16 @@ using postgres::user_columns;
 
 namespace {
 
-#define PAYG_STANDING_COLUMNS \
-  PAYG_USER_COLUMNS           \
-  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id)"
+static_assert(most_counted_sessions == 10'000, "as the SQL below says");
+
+/// Bounded by most_counted_sessions.
+#define PAYG_LIVE_COUNT                                                                                      \
+  "(SELECT count(*) FROM (SELECT FROM metered_sessions l WHERE l.user_id = u.user_id AND l.ended_at IS NULL" \
+  "                       LIMIT 10000) live)"
+#define PAYG_STANDING_COLUMNS                                                       \
+  PAYG_USER_COLUMNS                                                                 \
+  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = " \
+  "u.user_id), " PAYG_LIVE_COUNT
 
 /// Any number that nobody else locks in this database: "user" in ASCII.
 constexpr std::int64_t user_changes_lock = 0x75736572;
@@ -54,8 +61,10 @@ LedgerResult<Done> changed_one(const LedgerResult<std::vector<PostgresRows>>& re
 LedgerResult<Standing> read_standing(const PostgresRows& rows, int row) {
   auto user = read_user(rows, row);
   if (!user) return unreadable("user");
-  Standing standing{
-      .user = std::move(*user), .balance = rows.credits(row, user_columns), .last_session_end = std::nullopt};
+  Standing standing{.user = std::move(*user),
+                    .balance = rows.credits(row, user_columns),
+                    .last_session_end = std::nullopt,
+                    .live_sessions = rows.integer(row, user_columns + 2)};
   if (!rows.is_null(row, user_columns + 1))
     standing.last_session_end = from_ms(rows.integer(row, user_columns + 1));
   return standing;
@@ -163,23 +172,6 @@ LedgerResult<std::vector<std::optional<Standing>>> PostgresLedger::standings(
     found.emplace_back(std::move(*standing));
   }
   return found;
-}
-
-LedgerResult<UserChanges> PostgresLedger::users_changed_since(std::optional<ChangeMark> mark) {
-  const auto results = connection_.transact(
-      {{"SELECT coalesce(max(changed_at), 0) FROM users"},
-       {"SELECT " PAYG_USER_COLUMNS " FROM users u WHERE u.changed_at > $1 ORDER BY u.changed_at",
-        parameters(mark ? mark->value : INT64_MAX)}},
-      PostgresConnection::Isolation::snapshot);
-  if (!results) return results.error();
-  UserChanges changes{.users = {}, .upto = {results->front().integer(0, 0)}};
-  const PostgresRows& rows = results->back();
-  for (int row = 0; row < rows.count(); ++row) {
-    auto user = read_user(rows, row);
-    if (!user) return unreadable("user");
-    changes.users.push_back(std::move(*user));
-  }
-  return changes;
 }
 
 LedgerResult<Credits> PostgresLedger::balance(UserId user) {

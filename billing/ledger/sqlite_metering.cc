@@ -4,6 +4,8 @@
 namespace payg::billing {
 
 using Kind = SqliteTransaction::Kind;
+using sqlite::read_unposted;
+using sqlite::Unposted;
 
 namespace {
 
@@ -58,6 +60,15 @@ void continue_session(SqliteTransaction& transaction, const ChargeRequest& reque
       to_integer(request.user), to_integer(request.session));
 }
 
+/// Counted up to the limit; a session without a row is none of them.
+bool has_room(SqliteTransaction& transaction, const ChargeRequest& request) {
+  if (request.session_limit == 0) return true;
+  auto rows = transaction.select(
+      "SELECT count(*) FROM (SELECT 1 FROM metered_sessions WHERE user_id = ? AND ended_at IS NULL LIMIT ?)",
+      to_integer(request.user), std::int64_t{request.session_limit});
+  return rows.next() && rows.integer(0) < std::int64_t{request.session_limit};
+}
+
 ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, const ChargeRequest& request) {
   const auto balance = spendable(transaction, request.user);
   if (!balance) return {};
@@ -74,6 +85,8 @@ ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, c
   const auto rest = Credits::from_units(balance->units() - bought.amount.units());
   // Nothing was there to take: it leaves no trace, and the same charge may be asked again after a top-up.
   if (bought.amount == Credits()) return {ChargeResult::Outcome::exhausted, {}, Milliseconds(0), rest};
+  if (!stored && !has_room(transaction, request))
+    return {.outcome = ChargeResult::Outcome::too_many, .amount = {}, .balance = *balance};
   if (stored) {
     continue_session(transaction, request, bought);
   } else {
@@ -82,23 +95,6 @@ ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, c
   transaction.execute("UPDATE user_credits SET balance = ?, updated_at = ? WHERE user_id = ?", rest.units(),
                       to_ms(request.from), to_integer(request.user));
   return {outcome_of(bought.grant), bought.amount, bought.grant, rest};
-}
-
-struct Unposted {
-  UserId user;
-  SessionId session;
-  std::int64_t number = 0;
-  Credits amount;
-  Milliseconds time{0};
-};
-
-/// Reads rows of (user_id, session_id, charge_number, charged - posted, granted - granted_posted).
-#define PAYG_UNPOSTED                                                                           \
-  "SELECT user_id, session_id, charge_number, charged - posted, granted - granted_posted FROM " \
-  "metered_sessions "
-Unposted read_unposted(const SqliteTransaction::Rows& row) {
-  return {to_user_id(row.integer(0)), to_session_id(row.integer(1)), row.integer(2), row.credits(3),
-          row.milliseconds(4)};
 }
 
 void post(SqliteTransaction& transaction, const Unposted& due, WallTime at) {
@@ -117,32 +113,26 @@ void post(SqliteTransaction& transaction, const Unposted& due, WallTime at) {
       to_ms(at), to_integer(due.user), to_integer(due.session));
 }
 
-void end(SqliteTransaction& transaction, const Unposted& due, EndReason why, WallTime at) {
-  post(transaction, due, at);
-  transaction.execute(
-      "UPDATE metered_sessions SET ended_at = ?, why = ? WHERE user_id = ? AND session_id = ?", to_ms(at),
-      name_of(why), to_integer(due.user), to_integer(due.session));
-}
-
 }  // namespace
 
-LedgerResult<std::vector<LeftOpen>> SqliteLedger::start_node(std::string_view node, WallTime at) {
-  SqliteTransaction transaction(database_, Kind::write);
+Unposted sqlite::read_unposted(const SqliteTransaction::Rows& row) {
+  return {to_user_id(row.integer(0)), to_session_id(row.integer(1)), row.integer(2), row.credits(3),
+          row.milliseconds(4)};
+}
+
+void sqlite::end_session(SqliteTransaction& transaction, const Unposted& due, const EndRequest& request) {
+  post(transaction, due, request.at);
   transaction.execute(
-      "INSERT INTO nodes (node, started_at) VALUES (?, ?)"
-      " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at",
-      node, to_ms(at));
-  std::vector<LeftOpen> left_open;
-  {
-    auto rows =
-        transaction.select(PAYG_UNPOSTED "WHERE node = ? AND ended_at IS NULL ORDER BY user_id", node);
-    while (rows.next()) {
-      const Unposted session = read_unposted(rows);
-      left_open.push_back({session.user, session.session, session.amount});
-    }
-  }
-  if (auto done = transaction.commit(); !done) return done.error();
-  return left_open;
+      "UPDATE metered_sessions SET ended_at = ?, why = ? WHERE user_id = ? AND session_id = ?",
+      to_ms(request.at), name_of(request.why), to_integer(due.user), to_integer(due.session));
+  if (request.by == EndedBy::its_node) return;
+  // Writers come one after the other, so these numbers rise in the order in which the ends become visible.
+  transaction.execute(
+      "UPDATE metered_sessions SET end_change = (SELECT coalesce(max(end_change), 0) + 1 FROM "
+      "metered_sessions"
+      "                                          WHERE end_change IS NOT NULL)"
+      " WHERE user_id = ? AND session_id = ?",
+      to_integer(due.user), to_integer(due.session));
 }
 
 LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(std::string_view node,
@@ -168,7 +158,7 @@ LedgerResult<std::vector<EndOutcome>> SqliteLedger::end_sessions(std::span<const
                              to_integer(request.user), to_integer(request.session));
       if (rows.next()) due = read_unposted(rows);
     }
-    if (due) end(transaction, *due, request.why, request.at);
+    if (due) sqlite::end_session(transaction, *due, request);
   }
   if (auto done = transaction.commit(); !done) return done.error();
   return std::vector<EndOutcome>(requests.size(), EndOutcome::ended);
@@ -218,20 +208,6 @@ LedgerResult<std::vector<SessionRow>> SqliteLedger::live_sessions(std::optional<
   }
   if (auto done = transaction.commit(); !done) return done.error();
   return sessions;
-}
-
-LedgerResult<std::vector<SessionId>> SqliteLedger::ended_since(std::string_view node, WallTime since) {
-  SqliteTransaction transaction(database_, Kind::read);
-  std::vector<SessionId> ended;
-  {
-    auto rows = transaction.select(
-        "SELECT session_id FROM metered_sessions WHERE node = ? AND ended_at IS NOT NULL AND ended_at >= ?"
-        " ORDER BY ended_at, session_id",
-        node, to_ms(since));
-    while (rows.next()) ended.push_back(to_session_id(rows.integer(0)));
-  }
-  if (auto done = transaction.commit(); !done) return done.error();
-  return ended;
 }
 
 }  // namespace payg::billing

@@ -31,4 +31,20 @@ struct NewTransaction {
 std::int64_t append(SqliteTransaction& transaction, const NewTransaction& entry);
 Transaction read_transaction(SqliteTransaction& transaction, const SqliteTransaction::Rows& row);
 
+/// What a session was charged and its user's history does not show yet.
+struct Unposted {
+  UserId user;
+  SessionId session;
+  std::int64_t number = 0;
+  Credits amount;
+  std::chrono::milliseconds time{0};
+};
+/// Reads rows of PAYG_UNPOSTED.
+#define PAYG_UNPOSTED                                                                           \
+  "SELECT user_id, session_id, charge_number, charged - posted, granted - granted_posted FROM " \
+  "metered_sessions "
+Unposted read_unposted(const SqliteTransaction::Rows& row);
+/// Ends a session that is open and posts what it owes the history.
+void end_session(SqliteTransaction& transaction, const Unposted& due, const EndRequest& request);
+
 }  // namespace payg::billing::sqlite

@@ -11,10 +11,16 @@ using sqlite::read_user;
 
 namespace {
 
-/// A user, his balance and the end of his last session, by one of his columns.
-#define PAYG_STANDING                                                                         \
-  "SELECT " PAYG_USER_COLUMNS                                                                 \
-  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id)" \
+static_assert(most_counted_sessions == 10'000, "as the SQL below says");
+
+/// A user, his balance, the end of his last session and how many live ones he has (bounded by
+/// most_counted_sessions), by one of his columns.
+#define PAYG_STANDING                                                                                       \
+  "SELECT " PAYG_USER_COLUMNS                                                                               \
+  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id),"              \
+  " (SELECT count(*) FROM (SELECT 1 FROM metered_sessions l WHERE l.user_id = u.user_id AND l.ended_at IS " \
+  "NULL"                                                                                                    \
+  "                        LIMIT 10000))"                                                                   \
   " FROM users u JOIN user_credits c ON c.user_id = u.user_id "
 
 std::optional<User> find_by_name(SqliteTransaction& transaction, std::string_view name) {
@@ -63,7 +69,8 @@ std::optional<Standing> sqlite::read_standing(SqliteTransaction& transaction,
                                               const SqliteTransaction::Rows& row) {
   Standing standing{.user = read_user(transaction, row),
                     .balance = row.credits(user_columns),
-                    .last_session_end = std::nullopt};
+                    .last_session_end = std::nullopt,
+                    .live_sessions = row.integer(user_columns + 2)};
   if (const auto ended = row.maybe_integer(user_columns + 1)) standing.last_session_end = from_ms(*ended);
   return standing;
 }
@@ -154,23 +161,6 @@ LedgerResult<std::vector<std::optional<Standing>>> SqliteLedger::standings(
   }
   if (auto done = transaction.commit(); !done) return done.error();
   return found;
-}
-
-LedgerResult<UserChanges> SqliteLedger::users_changed_since(std::optional<ChangeMark> mark) {
-  SqliteTransaction transaction(database_, Kind::read);
-  UserChanges changes;
-  {
-    auto rows = transaction.select("SELECT coalesce(max(changed_at), 0) FROM users");
-    if (rows.next()) changes.upto.value = rows.integer(0);
-  }
-  if (mark) {
-    auto rows = transaction.select("SELECT " PAYG_USER_COLUMNS
-                                   " FROM users u WHERE u.changed_at > ? ORDER BY u.changed_at",
-                                   mark->value);
-    while (rows.next()) changes.users.push_back(read_user(transaction, rows));
-  }
-  if (auto done = transaction.commit(); !done) return done.error();
-  return changes;
 }
 
 LedgerResult<Credits> SqliteLedger::balance(UserId user) {

@@ -98,6 +98,7 @@ class LedgerContract : public testing::TestWithParam<Engine> {
 
 inline constexpr SessionId session_a{0x1234}, session_b{0xfedcba9876543};
 inline constexpr std::string_view node = "node-1";
+inline constexpr std::chrono::milliseconds lease = 390s;
 
 std::string engine_name(const testing::TestParamInfo<Engine>& info);
 

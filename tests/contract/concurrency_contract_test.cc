@@ -131,10 +131,10 @@ TEST_P(Concurrency, WhoFollowsTheChangesOfUsersMissesNone) {
   const std::array users = {user_with("alice", Credits()), user_with("bob", Credits()),
                             user_with("carol", Credits())};
   std::map<UserId, TokenHash> seen;
-  auto mark = value_of(ledger().users_changed_since(std::nullopt)).upto;
+  auto mark = value_of(ledger().changes_since(node, std::nullopt)).upto;
   std::atomic<int> at_work{3}, errors{0};
   const auto follow = [&](Ledger& own) {
-    const auto changes = own.users_changed_since(mark);
+    const auto changes = own.changes_since(node, mark);
     if (!changes) return void(++errors);
     for (const User& user : changes->users) seen[user.id] = user.token;
     mark = changes->upto;

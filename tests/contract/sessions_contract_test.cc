@@ -38,7 +38,7 @@ TEST_P(Sessions, EveryReasonToEndIsStoredByItsName) {
   std::uint64_t id = 0;
   for (const EndReason why :
        {EndReason::idle, EndReason::exhausted, EndReason::requested, EndReason::disabled, EndReason::drained,
-        EndReason::node_lost, EndReason::unavailable}) {
+        EndReason::node_lost, EndReason::unavailable, EndReason::too_many}) {
     charge(minute(alice, SessionId{++id}, 1));
     end(ending(alice, SessionId{id}, new_year, why));
     EXPECT_EQ(books().run("SELECT why FROM metered_sessions WHERE session_id = " + std::to_string(id)),
@@ -146,50 +146,6 @@ TEST_P(Sessions, LiveOnesAreListedOldestFirst) {
   EXPECT_TRUE(value_of(ledger().live_sessions(UserId{999})).empty());
 }
 
-TEST_P(Sessions, ANodeLearnsWhichOfItsSessionsEnded) {
-  const User alice = user_with("alice", credits(1));
-  charge(minute(alice, session_a, 1));
-  charge(minute(alice, session_b, 1));
-  charge(minute(alice, SessionId{5}, 1));
-  end(ending(alice, session_b, new_year + 1s));
-  const auto other = books().open();
-  const auto request = ending(alice, session_a, new_year + 2s, EndReason::requested);
-  value_of(other->end_sessions(std::span(&request, 1)));
-
-  EXPECT_EQ(value_of(ledger().ended_since(node, new_year)), (std::vector{session_b, session_a}));
-  EXPECT_EQ(value_of(ledger().ended_since(node, new_year + 2s)), std::vector{session_a});
-  EXPECT_TRUE(value_of(ledger().ended_since(node, new_year + 3s)).empty());
-  EXPECT_TRUE(value_of(ledger().ended_since("node-2", new_year)).empty());
-}
-
-TEST_P(Sessions, ANodeThatStartsAgainIsToldWhatItsEarlierLifeLeftOpen) {
-  const User alice = user_with("alice", credits(1));
-  const User bob = user_with("bob", credits(1));
-  EXPECT_TRUE(value_of(ledger().start_node(node, new_year)).empty());
-  charge(minute(alice, session_a, 1));
-  charge(minute(alice, session_b, 1));
-  charge(minute(bob, session_a, 1));
-  charge(minute(bob, session_a, 2));
-  end(ending(alice, session_b, new_year));
-  const auto elsewhere = minute(bob, session_b, 1);
-  value_of(ledger().charge("node-2", std::span(&elsewhere, 1)));
-
-  const auto left_open = value_of(ledger().start_node(node, new_year + 1h));
-  ASSERT_EQ(left_open.size(), 2U);
-  EXPECT_EQ(left_open[0].user, alice.id);
-  EXPECT_EQ(left_open[0].unposted, minutes_worth(1));
-  EXPECT_EQ(left_open[1].user, bob.id);
-  EXPECT_EQ(left_open[1].unposted, minutes_worth(2));
-  for (const LeftOpen& one : left_open)
-    end({.user = one.user, .session = one.session, .why = EndReason::node_lost, .at = new_year + 1h});
-  EXPECT_EQ(value_of(ledger().live_sessions(std::nullopt)).size(), 1U);
-  EXPECT_EQ(value_of(ledger().standing(bob.id)).last_session_end, new_year + 1h);
-  EXPECT_EQ(usage_of(bob).size(), 1U);
-  EXPECT_EQ(books().run("SELECT count(*) FROM metered_sessions WHERE why = 'node_lost'"), "2");
-  EXPECT_EQ(charge(minute(bob, session_a, 3)).outcome, ChargeResult::Outcome::fenced);
-  EXPECT_TRUE(value_of(ledger().start_node(node, new_year + 2h)).empty());
-}
-
 // More than one portion of a thousand.
 TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
   const User alice = user_with("alice", credits(1));
@@ -212,7 +168,7 @@ TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
   EXPECT_EQ(usage_of(alice).size(), 1'500U);
   EXPECT_EQ(usage_of(bob).size(), 1'000U);
 
-  const auto left_open = value_of(ledger().start_node(node, new_year + 2h));
+  const auto left_open = value_of(ledger().start_node(node, lease, new_year + 2h)).left_open;
   EXPECT_EQ(left_open.size(), 2'500U);
   for (const LeftOpen& one : left_open) EXPECT_EQ(one.unposted, Credits());
 }

@@ -142,41 +142,5 @@ TEST_P(Users, AStandingTellsWhenTheLastSessionEnded) {
   EXPECT_EQ(value_of(ledger().standings(names)).at(0).value().last_session_end, new_year + 2min);
 }
 
-TEST_P(Users, AChangeIsSeenByWhoAsksSinceThen) {
-  const User alice = user_with("alice", Credits());
-  const User bob = user_with("bob", Credits());
-  const auto begin = value_of(ledger().users_changed_since(std::nullopt));
-  EXPECT_TRUE(begin.users.empty());
-  EXPECT_TRUE(value_of(ledger().users_changed_since(begin.upto)).users.empty());
-
-  value_of(ledger().set_token(bob.id, token_of("new"), new_year + 5s));
-  const auto one = value_of(ledger().users_changed_since(begin.upto));
-  value_of(ledger().set_state(alice.id, UserState::disabled, new_year + 10s));
-
-  const auto both = value_of(ledger().users_changed_since(begin.upto)).users;
-  ASSERT_EQ(both.size(), 2U);
-  EXPECT_EQ(both[0].id, bob.id);
-  EXPECT_EQ(both[0].token, token_of("new"));
-  EXPECT_EQ(both[1].id, alice.id);
-  EXPECT_EQ(both[1].state, UserState::disabled);
-  const auto rest = value_of(ledger().users_changed_since(one.upto)).users;
-  ASSERT_EQ(rest.size(), 1U);
-  EXPECT_EQ(rest[0].id, alice.id);
-}
-
-TEST_P(Users, AChangeIsSeenWhateverTheClockOfWhoMadeItShows) {
-  const User alice = user_with("alice", Credits());
-  value_of(ledger().set_state(alice.id, UserState::disabled, new_year + 24h));
-  auto mark = value_of(ledger().users_changed_since(std::nullopt)).upto;
-  for (const WallTime at : {new_year - 24h, new_year + 48h, new_year}) {
-    value_of(ledger().set_token(alice.id, token_of(std::to_string(at.time_since_epoch().count())), at));
-    const auto changes = value_of(ledger().users_changed_since(mark));
-    EXPECT_EQ(changes.users.size(), 1U);
-    mark = changes.upto;
-  }
-  value_of(ledger().create_user("bob", "", token_of("bob"), new_year - 24h));
-  EXPECT_EQ(value_of(ledger().users_changed_since(mark)).users.size(), 1U);
-}
-
 }  // namespace
 }  // namespace payg::test

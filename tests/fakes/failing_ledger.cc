@@ -85,12 +85,22 @@ LedgerResult<std::vector<std::optional<Standing>>> FailingLedger::standings(
   return attempt([&] { return ledger_->standings(names); });
 }
 
-LedgerResult<UserChanges> FailingLedger::users_changed_since(std::optional<ChangeMark> mark) {
-  return attempt([&] { return ledger_->users_changed_since(mark); });
+LedgerResult<NodeStart> FailingLedger::start_node(std::string_view node, std::chrono::milliseconds lease,
+                                                  WallTime at) {
+  return attempt([&] { return ledger_->start_node(node, lease, at); });
 }
 
-LedgerResult<std::vector<LeftOpen>> FailingLedger::start_node(std::string_view node, WallTime at) {
-  return attempt([&] { return ledger_->start_node(node, at); });
+LedgerResult<Done> FailingLedger::renew_lease(std::string_view node, NodeLife life,
+                                              std::chrono::milliseconds lease) {
+  return attempt([&] { return ledger_->renew_lease(node, life, lease); });
+}
+
+LedgerResult<Changes> FailingLedger::changes_since(std::string_view node, std::optional<ChangeMark> mark) {
+  return attempt([&] { return ledger_->changes_since(node, mark); });
+}
+
+LedgerResult<LostPortion> FailingLedger::end_lost_sessions(const NodeSign& last_sign, WallTime at) {
+  return attempt([&] { return ledger_->end_lost_sessions(last_sign, at); });
 }
 
 LedgerResult<std::vector<ChargeResult>> FailingLedger::charge(std::string_view node,
@@ -108,10 +118,6 @@ LedgerResult<Done> FailingLedger::post_usage(std::string_view node, WallTime old
 
 LedgerResult<std::vector<SessionRow>> FailingLedger::live_sessions(std::optional<UserId> user) {
   return attempt([&] { return ledger_->live_sessions(user); });
-}
-
-LedgerResult<std::vector<SessionId>> FailingLedger::ended_since(std::string_view node, WallTime since) {
-  return attempt([&] { return ledger_->ended_since(node, since); });
 }
 
 LedgerResult<Credits> FailingLedger::balance(UserId user) {

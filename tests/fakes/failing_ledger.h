@@ -58,11 +58,16 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<std::vector<billing::UserOverview>> list_users() override;
   billing::LedgerResult<std::vector<std::optional<billing::Standing>>> standings(
       std::span<const std::string> names) override;
-  billing::LedgerResult<billing::UserChanges> users_changed_since(
-      std::optional<billing::ChangeMark> mark) override;
 
-  billing::LedgerResult<std::vector<billing::LeftOpen>> start_node(std::string_view node,
-                                                                   WallTime at) override;
+  billing::LedgerResult<billing::NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
+                                                       WallTime at) override;
+  billing::LedgerResult<Done> renew_lease(std::string_view node, billing::NodeLife life,
+                                          std::chrono::milliseconds lease) override;
+  billing::LedgerResult<billing::Changes> changes_since(std::string_view node,
+                                                        std::optional<billing::ChangeMark> mark) override;
+  billing::LedgerResult<billing::LostPortion> end_lost_sessions(const billing::NodeSign& last_sign,
+                                                                WallTime at) override;
+
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(
       std::string_view node, std::span<const billing::ChargeRequest> requests) override;
   billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(
@@ -70,8 +75,6 @@ class FailingLedger final : public billing::Ledger {
   billing::LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   billing::LedgerResult<std::vector<billing::SessionRow>> live_sessions(
       std::optional<billing::UserId> user) override;
-  billing::LedgerResult<std::vector<billing::SessionId>> ended_since(std::string_view node,
-                                                                     WallTime since) override;
 
   billing::LedgerResult<billing::Credits> balance(billing::UserId user) override;
   billing::LedgerResult<billing::Standing> standing(billing::UserId user) override;

@@ -21,7 +21,7 @@ class BillingThreads : public testing::Test {
  protected:
   BillingThreads() {
     EXPECT_TRUE(ledger->migrate().ok());
-    EXPECT_TRUE(ledger->start_node("node-1", host.clock().wall_now()).ok());
+    EXPECT_TRUE(ledger->start_node("node-1", 7min, host.clock().wall_now()).ok());
   }
 
   User add_user(const std::string& name) {

@@ -32,6 +32,7 @@ Ended MapTill::end(const std::vector<billing::EndRequest>& requests) {
   for (const auto& request : requests) {
     const bool is_later = is_locked(request.user, request.turn);
     if (!is_later) ends.push_back(request);
+    if (!is_later) live_.erase({request.user, request.session});
     outcomes.push_back(is_later ? billing::EndOutcome::later : billing::EndOutcome::ended);
   }
   if (mood == Mood::losing_answers) return away();
@@ -50,6 +51,14 @@ billing::ChargeResult MapTill::charge_one(const billing::ChargeRequest& request)
   }
   Row& row = rows_[request.session];
   if (request.number == row.number) return row.result;
+  const auto is_his = [&](const auto& live) { return live.first == request.user; };
+  if (request.session_limit > 0 &&
+      std::count_if(live_.begin(), live_.end(), is_his) >= request.session_limit) {
+    billing::ChargeResult too_many;
+    too_many.outcome = billing::ChargeResult::Outcome::too_many;
+    return too_many;
+  }
+  live_.insert({request.user, request.session});
   Credits& balance = balances[request.user];
   const auto bought = billing::purchase(balance, request.price, request.increment, request.rate);
   balance = *balance.minus(bought.amount);

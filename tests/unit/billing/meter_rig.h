@@ -65,6 +65,7 @@ class MapTill final : public Till {
     billing::ChargeResult result;
   };
   std::map<billing::SessionId, Row> rows_;
+  std::set<std::pair<UserId, billing::SessionId>> live_;
 };
 
 /// What stands where the spool does: keeps in a list what is written, and forgets what is settled.

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 
+#include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/harness/temp_folder.h"
 #include "tests/unit/billing/logging_host.h"
@@ -20,17 +23,48 @@ class Keeper : public testing::Test {
     return ledger->create_user(name, "", {token}, host.clock().wall_now()).value();
   }
 
+  /// A session of node-2's that is open, with a minute that is not posted.
+  void charge_on_node_2(const User& user) {
+    EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse("1"), "start", "", host.clock().wall_now()).ok());
+    const std::array minute = {ChargeRequest{.user = user.id,
+                                             .session = SessionId{7},
+                                             .number = 1,
+                                             .price = Credits::from_units(48'000),
+                                             .increment = 1min,
+                                             .rate = Rate::from_thousandths(800),
+                                             .from = host.clock().wall_now(),
+                                             .label = {},
+                                             .exit = {}}};
+    EXPECT_EQ(ledger->charge("node-2", minute)->at(0).outcome, ChargeResult::Outcome::granted);
+  }
+  /// Nothing that anybody listens to but that it is ready, and out of service.
+  NodeKeeper::Listener listener() {
+    return {.on_ready = [this] { ready.set(); },
+            .on_users_changed = [](const auto&) {},
+            .on_user_confirmed = [](const User&) {},
+            .on_session_ended = [](SessionId) {},
+            .on_superseded = [this] { superseded.set(); }};
+  }
+  std::int64_t beat_of(const std::string& node) {
+    const auto changes = ledger->changes_since("nobody", std::nullopt);
+    for (const NodeSign& sign : changes->nodes)
+      if (sign.node == node) return sign.beat;
+    return 0;
+  }
+
   TempFolder folder;
   LedgerFactory factory = open_ledger("sqlite:" + folder.path() + "/payg.db").value();
   std::unique_ptr<Ledger> ledger = factory();
   LoggingHost host;
   LedgerHealth health{host};
+  const NodeKeeper::Settings settings{.node = "node-1", .lease = 1h, .demo = {}};
+  Signal ready, superseded;
 };
 
 TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
   std::atomic<int> alice_confirmed = 0;
-  Signal ready, alice_was_confirmed, bob_was_confirmed;
-  NodeKeeper keeper(factory, {.node = "node-1", .demo = {}}, health, host,
+  Signal alice_was_confirmed, bob_was_confirmed;
+  NodeKeeper keeper(factory, settings, health, host,
                     {.on_ready = [&] { ready.set(); },
                      // Longer than any change is confirmed for.
                      .on_users_changed = [&](const auto&) { host.fake_clock.advance(1h); },
@@ -40,7 +74,8 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
                            ++alice_confirmed;
                            alice_was_confirmed.set();
                          },
-                     .on_session_ended = [](SessionId) {}});
+                     .on_session_ended = [](SessionId) {},
+                     .on_superseded = [] {}});
   keeper.start();
   ready.wait();
   add_user("alice", 1);
@@ -52,7 +87,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
 }
 
 TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
-  Signal ready, first_told, two_more_made, second_told;
+  Signal first_told, two_more_made, second_told;
   std::vector<std::size_t> found;
   const auto note = [&](const std::vector<User>& users) {
     found.push_back(users.size());
@@ -60,11 +95,12 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
     first_told.set();
     two_more_made.wait();
   };
-  NodeKeeper keeper(factory, {.node = "node-1", .demo = {}}, health, host,
+  NodeKeeper keeper(factory, settings, health, host,
                     {.on_ready = [&] { ready.set(); },
                      .on_users_changed = note,
                      .on_user_confirmed = [](const User&) {},
-                     .on_session_ended = [](SessionId) {}});
+                     .on_session_ended = [](SessionId) {},
+                     .on_superseded = [] {}});
   keeper.start();
   ready.wait();
   add_user("alice", 1);
@@ -75,6 +111,73 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
   second_told.wait();
   keeper.stop();
   EXPECT_EQ(found, (std::vector<std::size_t>{1, 2}));
+}
+
+TEST_F(Keeper, RenewsTheLeaseAsTimeGoesBy) {
+  NodeKeeper keeper(factory, settings, health, host, listener());
+  keeper.start();
+  ready.wait();
+  const std::int64_t first = beat_of("node-1");
+  for (int renewals = 1; renewals <= 3; ++renewals) {
+    host.fake_clock.advance(1s);
+    ASSERT_TRUE(eventually([&] { return beat_of("node-1") == first + renewals; }));
+  }
+  keeper.set_lease(2h);
+  keeper.set_lease(30min);
+  host.fake_clock.advance(1s);
+  ASSERT_TRUE(eventually([&] { return beat_of("node-1") == first + 4; }));
+  EXPECT_EQ(ledger->changes_since("nobody", std::nullopt)->nodes.at(0).lease, 2h)
+      << "never shorter than it was";
+}
+
+TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
+  ASSERT_TRUE(ledger->migrate().ok());
+  ASSERT_TRUE(ledger->start_node("node-2", 10s, host.clock().wall_now()).ok());
+  const User alice = add_user("alice", 1);
+  charge_on_node_2(alice);
+  NodeKeeper keeper(factory, settings, health, host, listener());
+  keeper.start();
+  ready.wait();
+  // Small steps, since a keeper that has not looked for long watches afresh.
+  ASSERT_TRUE(eventually([&] {
+    host.fake_clock.advance(100ms);
+    return ledger->live_sessions(alice.id)->empty();
+  }));
+  keeper.stop();
+  EXPECT_EQ(ledger->transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
+  EXPECT_EQ(std::count(host.lines.begin(), host.lines.end(),
+                       "ended 1 sessions that node node-2 had left open: 0.01333333 credits"),
+            1)
+      << "said once";
+}
+
+TEST_F(Keeper, GoesOutOfServiceWhenAnotherProcessStartsByItsName) {
+  NodeKeeper older(factory, settings, health, host, listener());
+  older.start();
+  ready.wait();
+  ASSERT_TRUE(ledger->start_node("node-1", 10s, host.clock().wall_now()).ok());
+  superseded.wait();
+  older.stop();
+  ASSERT_FALSE(host.lines.empty());
+  EXPECT_NE(host.lines.back().find("another process has started by the name of this node, node-1"),
+            std::string::npos)
+      << host.lines.back();
+  EXPECT_EQ(beat_of("node-1"), 2) << "it renews nothing that is another's";
+}
+
+TEST_F(Keeper, LooksForLessOftenWhileTheLedgerIsAwayAndAgainWhenItIsBack) {
+  const auto faults = std::make_shared<LedgerFaults>();
+  NodeKeeper keeper(failing(factory, faults), settings, health, host, listener());
+  faults->set(LedgerFault::refused);
+  keeper.start();
+  ASSERT_TRUE(eventually([&] { return faults->calls() >= 3; }));
+  faults->set(LedgerFault::none);
+  ready.wait();
+  keeper.stop();
+  EXPECT_EQ(std::count_if(host.lines.begin(), host.lines.end(),
+                          [](const auto& line) { return line.find("the test says so") != line.npos; }),
+            1)
+      << "said once";
 }
 
 }  // namespace

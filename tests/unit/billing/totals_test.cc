@@ -63,7 +63,7 @@ class Totals : public ::testing::TestWithParam<EngineChoice> {
     const auto factory = billing::open_ledger(engine_->url());
     ledger_ = (*factory)();
     EXPECT_TRUE(ledger_->migrate().ok());
-    EXPECT_TRUE(ledger_->start_node("node-1", FakeClock::wall_start).ok());
+    EXPECT_TRUE(ledger_->start_node("node-1", std::chrono::minutes(7), FakeClock::wall_start).ok());
   }
 
   UserId user_with(const std::string& name, Credits credits) {

@@ -64,6 +64,13 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:9: billing.spool: \"var/\" is no name of a file"},
     {"AGraceIsZero", "[billing]\noutage_grace = '0m'\n",
      "f.toml:2:16: billing.outage_grace: \"0m\" is too short, expected at least 1ms"},
+    {"ALeaseIsShorterThanANodeMayRelay", "[billing]\noutage_grace = '10s'\nnode_lease = '70999ms'\n",
+     "f.toml:3:14: billing.node_lease: \"70999ms\" is too short: a node may relay for increment + "
+     "outage_grace "
+     "after its last charge, and its sessions must not be ended before; expected at least 71s"},
+    {"AUserMayHaveMoreSessionsThanAreCounted", "[billing]\nmax_sessions_per_user = 10001\n",
+     "f.toml:2:25: billing.max_sessions_per_user: 10001 is out of range, expected a whole number from 0 to "
+     "10000"},
     {"NoSessionIsAllowed", "[billing]\nmax_sessions = 0\n",
      "f.toml:2:16: billing.max_sessions: 0 is out of range, expected a whole number from 1 to 10000000"},
     {"ARateIsAFloat", "[billing.pricing]\nrate_per_hour = 0.80\n",

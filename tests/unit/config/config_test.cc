@@ -128,8 +128,10 @@ ledger = "postgresql:///payg?host=/run/postgresql"
 node = "Node-7.example"
 spool = "/var/lib/payg/spool"
 outage_grace = "90s"
+node_lease = "2m"
 max_sessions = 5
 wrong_tokens_per_minute = 7
+max_sessions_per_user = 3
 [till.pricing]
 rate_per_hour = "3.6"
 increment = "1s"
@@ -153,8 +155,10 @@ enabled = true
   expected.node = "Node-7.example";
   expected.spool = "/var/lib/payg/spool";
   expected.outage_grace = 90s;
+  expected.node_lease = 120s;
   expected.max_sessions = 5;
   expected.wrong_tokens_per_minute = 7;
+  expected.max_sessions_per_user = 3;
   expected.pricing = {.rate = Rate::from_thousandths(3600),
                       .increment = 1s,
                       .increment_price = Credits::from_units(3600),
@@ -170,6 +174,13 @@ enabled = true
 
 TEST(BillingConfigFile, TheSpoolIsNamedAfterItsNode) {
   EXPECT_EQ(billing_of("[billing]\nnode = 'berlin-2'\n").spool, "var/berlin-2.spool");
+}
+
+TEST(BillingConfigFile, ALeaseFollowsFromHowLongANodeMayRelayUnlessItIsGiven) {
+  EXPECT_EQ(billing_of("[billing]\n").node_lease, 60s + 300s + 30s);
+  EXPECT_EQ(billing_of("[billing]\noutage_grace = '10s'\n[billing.pricing]\nincrement = '3m'\n").node_lease,
+            180s + 10s + 30s);
+  EXPECT_EQ(billing_of("[billing]\noutage_grace = '10s'\nnode_lease = '71s'\n").node_lease, 71s);
 }
 
 TEST(BillingConfigFile, AnUnsetOperatorVariableTurnsOperatorCallsOff) {

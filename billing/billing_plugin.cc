@@ -73,6 +73,7 @@ struct BillingPlugin::Node {
   Node(BillingPlugin& plugin, const config::BillingConfig& configuration, const LedgerFactory& factory,
        std::unique_ptr<Spool> spool)
       : config(configuration),
+        left_in_spool(spool->charges()),
         health(plugin.host_),
         users(max_remembered_users),
         table(configuration.max_sessions),
@@ -83,18 +84,21 @@ struct BillingPlugin::Node {
                random_bits),
         reader(factory, health),
         reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
-        left_in_spool(spool->charges()),
         billing({biller, plugin.host_, health, factory, configuration.node, std::move(spool),
                  [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }}),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
         keeper(factory,
-               {.node = configuration.node, .lease = configuration.node_lease, .demo = configuration.demo},
+               {.node = configuration.node,
+                .lease = configuration.node_lease,
+                .demo = configuration.demo,
+                .spooled = std::move(left_in_spool)},
                health, plugin.host_,
                {.on_ready = [this] { reception.open(); },
                 .on_users_changed = [&plugin](const auto& changed) { plugin.on_users_read(changed); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); },
+                .on_spool_settled = [this](auto charges) { billing.settle_spooled(std::move(charges)); },
                 .on_superseded = [&plugin] { plugin.on_superseded(); }}),
         admin({plugin, plugin.host_, admin_ledger, report_ledger, configuration}) {}
 
@@ -111,13 +115,13 @@ struct BillingPlugin::Node {
   }
 
   config::BillingConfig config;
+  std::vector<ChargeRequest> left_in_spool;  // by an earlier life of the node
   LedgerHealth health;
   UserCache users;
   SessionTable table;
   Biller biller;
   StandingReader reader;
   Reception reception;
-  std::vector<ChargeRequest> left_in_spool;  // by an earlier life of the node
   BillingThread billing;
   LedgerThread admin_ledger, report_ledger;
   NodeKeeper keeper;

@@ -28,8 +28,6 @@ static_assert(confirmed_for > 2 * Ledger::longest_silence);
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
-// Sessions that are ended in one transaction.
-constexpr std::size_t end_portion = 1000;
 
 }  // namespace
 
@@ -40,6 +38,7 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       health_(health),
       host_(host),
       listener_(std::move(listener)),
+      earlier_life_(settings_.node, host, settings_.spooled),
       watch_(settings_.node),
       pause_(look_interval),
       usage_posted_at_(host.clock().now()),
@@ -128,9 +127,9 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
   if (!started) return started.error();
   life_ = started->life;
-  left_open_ = std::move(started->left_open);
-  const auto ended = end_left_open(ledger);
-  if (!ended) return ended;
+  earlier_life_.set_left_open(std::move(started->left_open));
+  const auto settled = settle_earlier_life(ledger);
+  if (!settled) return settled;
   const auto provided = provide_demo_user(ledger);
   if (!provided) return provided;
   const auto changes = ledger.changes_since(settings_.node, std::nullopt);
@@ -139,58 +138,12 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   return Done{};
 }
 
-/// In portions, so that nobody's charges wait for long. Whose user is locked is tried again at the next look,
-/// and holds up nobody who wants to start.
-LedgerResult<Done> NodeKeeper::end_left_open(Ledger& ledger) {
-  const std::vector<LeftOpen> all = std::exchange(left_open_, {});
-  for (std::size_t begin = 0; begin < all.size(); begin += end_portion) {
-    const auto portion = std::span(all).subspan(begin, std::min(end_portion, all.size() - begin));
-    if (const auto ended = end_portion_of(portion, Turn::if_free, ledger); !ended) {
-      left_open_.insert(left_open_.end(), all.begin() + static_cast<std::ptrdiff_t>(begin), all.end());
-      return ended;
-    }
-  }
-  return Done{};
-}
-
-/// One at each look, each in turn: a user may be locked whenever he is looked at.
-LedgerResult<Done> NodeKeeper::stand_in_line(Ledger& ledger) {
-  if (left_open_.empty()) return Done{};
-  const LeftOpen one = left_open_.front();
-  left_open_.erase(left_open_.begin());
-  const auto ended = end_portion_of({&one, 1}, Turn::in_line, ledger);
-  if (!ended) left_open_.push_back(one);
-  return ended;
-}
-
-/// Those who are locked are left open.
-LedgerResult<Done> NodeKeeper::end_portion_of(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger) {
-  const WallTime now = host_.clock().wall_now();
-  std::vector<EndRequest> ends;
-  for (const LeftOpen& one : portion)
-    ends.push_back({one.user, one.session, EndReason::node_lost, now, turn});
-  const auto outcomes = ledger.end_sessions(ends);
-  if (!outcomes) return outcomes.error();
-  std::size_t ended = 0;
-  std::int64_t posted = 0;
-  for (std::size_t i = 0; i < portion.size(); ++i) {
-    if ((*outcomes)[i] == EndOutcome::later) {
-      left_open_.push_back(portion[i]);
-      continue;
-    }
-    ++ended;
-    posted += portion[i].unposted.units();
-  }
-  if (ended > 0) {
-    log_ended(static_cast<std::int64_t>(ended), settings_.node, Credits::from_units(posted));
-  }
-  return Done{};
-}
-
-void NodeKeeper::log_ended(std::int64_t sessions, const std::string& node, Credits posted) {
-  host_.log(plugin::LogLevel::warning, "billing",
-            "ended " + std::to_string(sessions) + " sessions that node " + node +
-                " had left open: " + posted.to_exact_string() + " credits");
+/// Whose user is locked is tried again at the next look, and holds up nobody who wants to start.
+LedgerResult<Done> NodeKeeper::settle_earlier_life(Ledger& ledger) {
+  const auto settled = earlier_life_.settle(ledger);
+  if (auto charges = earlier_life_.take_settled_charges(); !charges.empty())
+    listener_.on_spool_settled(std::move(charges));
+  return settled;
 }
 
 LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
@@ -216,7 +169,7 @@ NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
   tell_changes(*changes);
   if (renew_lease(ledger) == Life::is_over) return Life::is_over;
   end_sessions_of_lost_nodes(ledger);
-  end_what_was_left_open(ledger);
+  settle_what_is_left(ledger);
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
   return Life::goes_on;
 }
@@ -274,15 +227,16 @@ void NodeKeeper::end_sessions_of_lost_nodes(Ledger& ledger) {
     const auto portion = ledger.end_lost_sessions(sign, host_.clock().wall_now());
     report("ending the sessions of lost node " + sign.node, portion);
     if (!portion) continue;
-    if (portion->sessions > 0) log_ended(portion->sessions, sign.node, portion->posted);
+    if (portion->sessions > 0) log_ended(host_, portion->sessions, sign.node, portion->posted);
     if (portion->next == LostPortion::Next::done) watch_.settled(sign.node);
   }
 }
 
-void NodeKeeper::end_what_was_left_open(Ledger& ledger) {
-  const auto ended = end_left_open(ledger);
-  report("ending what an earlier life left open", ended);
-  if (ended) report("ending what an earlier life left open, in line", stand_in_line(ledger));
+void NodeKeeper::settle_what_is_left(Ledger& ledger) {
+  const auto settled = settle_earlier_life(ledger);
+  report("settling what an earlier life left", settled);
+  if (settled)
+    report("settling what an earlier life left, in line", earlier_life_.settle_one_in_line(ledger));
 }
 
 void NodeKeeper::step_down() {

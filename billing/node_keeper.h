@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "billing/core/lease_watch.h"
+#include "billing/earlier_life.h"
 #include "billing/ledger/ledger.h"
 #include "billing/ledger_health.h"
 #include "config/billing_config.h"
@@ -43,6 +44,8 @@ class NodeKeeper {
     /// read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;
     std::function<void(SessionId)> on_session_ended;  ///< by somebody else
+    /// Charges of an earlier life that need not be kept in the spool any longer.
+    std::function<void(std::vector<ChargeKey>)> on_spool_settled;
     /// Another process has started by this node's name: nothing is sold here any more. The last call.
     std::function<void()> on_superseded;
   };
@@ -51,6 +54,7 @@ class NodeKeeper {
     std::string node;
     std::chrono::milliseconds lease{0};  ///< see billing/core/node_lease.h
     std::optional<config::DemoConfig> demo;
+    std::vector<ChargeRequest> spooled;  ///< what an earlier life has left in its spool, as Spool::charges()
   };
 
   /// Everything referred to outlives the keeper.
@@ -85,9 +89,7 @@ class NodeKeeper {
   void run();
   bool prepare(Ledger& ledger);
   LedgerResult<Done> prepare_step_by_step(Ledger& ledger);
-  LedgerResult<Done> end_left_open(Ledger& ledger);
-  LedgerResult<Done> stand_in_line(Ledger& ledger);
-  LedgerResult<Done> end_portion_of(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger);
+  LedgerResult<Done> settle_earlier_life(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
   Life keep(Ledger& ledger);
   /// nullopt: the ledger gave no answer.
@@ -97,10 +99,9 @@ class NodeKeeper {
   bool has_new_life(const Changes& changes) const;
   Life renew_lease(Ledger& ledger);
   void end_sessions_of_lost_nodes(Ledger& ledger);
-  void end_what_was_left_open(Ledger& ledger);
+  void settle_what_is_left(Ledger& ledger);
   void post_usage(Ledger& ledger);
   void step_down();
-  void log_ended(std::int64_t sessions, const std::string& node, Credits posted);
   /// A failure that comes again at every look is said once, until it is another one or has passed.
   template <class T>
   void report(const std::string& what, const LedgerResult<T>& result);
@@ -114,7 +115,7 @@ class NodeKeeper {
   const Listener listener_;
 
   // The keeper's thread alone.
-  std::vector<LeftOpen> left_open_;  // of an earlier life of the node, and not ended yet
+  EarlierLife earlier_life_;
   NodeLife life_;
   ChangeMark mark_;
   LeaseWatch watch_;

@@ -43,6 +43,7 @@ class Keeper : public testing::Test {
             .on_users_changed = [](const auto&) {},
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
+            .on_spool_settled = [](const auto&) {},
             .on_superseded = [this] { superseded.set(); }};
   }
   std::int64_t beat_of(const std::string& node) {
@@ -57,7 +58,7 @@ class Keeper : public testing::Test {
   std::unique_ptr<Ledger> ledger = factory();
   LoggingHost host;
   LedgerHealth health{host};
-  const NodeKeeper::Settings settings{.node = "node-1", .lease = 1h, .demo = {}};
+  const NodeKeeper::Settings settings{.node = "node-1", .lease = 1h, .demo = {}, .spooled = {}};
   Signal ready, superseded;
 };
 
@@ -75,6 +76,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
                            alice_was_confirmed.set();
                          },
                      .on_session_ended = [](SessionId) {},
+                     .on_spool_settled = [](const auto&) {},
                      .on_superseded = [] {}});
   keeper.start();
   ready.wait();
@@ -100,6 +102,7 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
                      .on_users_changed = note,
                      .on_user_confirmed = [](const User&) {},
                      .on_session_ended = [](SessionId) {},
+                     .on_spool_settled = [](const auto&) {},
                      .on_superseded = [] {}});
   keeper.start();
   ready.wait();

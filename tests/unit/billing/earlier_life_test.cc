@@ -1,0 +1,152 @@
+#include "billing/earlier_life.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tests/support/postgres_lock.h"
+#include "tests/support/postgres_server.h"
+#include "tests/unit/billing/logging_host.h"
+
+namespace payg::test {
+namespace {
+
+using namespace billing;
+using namespace std::chrono_literals;
+
+/// A node that was killed while the ledger was away, and what its next life makes of it.
+class EarlierLives : public testing::Test {
+ protected:
+  EarlierLives() {
+    EXPECT_TRUE(ledger->migrate().ok());
+    alice = add_user("alice", "10");
+    bob = add_user("bob", "10");
+    (void)start_node();
+  }
+  ~EarlierLives() override { EXPECT_TRUE(ledger->audit()->findings.empty()); }
+
+  User add_user(const std::string& name, std::string_view credits) {
+    const User user = *ledger->create_user(name, "", {static_cast<unsigned char>(name[0])}, now());
+    EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse(credits), name, "", now()).ok());
+    return user;
+  }
+  std::vector<LeftOpen> start_node() { return ledger->start_node("node-1", 1h, now())->left_open; }
+  WallTime now() const { return host.clock().wall_now(); }
+  ChargeRequest minute(const User& user, std::uint32_t number) const {
+    return {.user = user.id,
+            .session = SessionId{7 * user.id.value},
+            .number = number,
+            .price = Credits::from_units(48'000),
+            .increment = 1min,
+            .rate = Rate::from_thousandths(800),
+            .from = now() + number * 1min,
+            .label = number == 1 ? "blue" : "",
+            .exit = number == 1 ? "direct" : ""};
+  }
+  /// Reaches the ledger while the node lives.
+  void charge(const User& user, std::uint32_t number) {
+    EXPECT_TRUE(ledger->charge("node-1", std::vector{minute(user, number)}).ok());
+  }
+  EarlierLife restart(std::vector<ChargeRequest> spooled) {
+    EarlierLife life("node-1", host, std::move(spooled));
+    life.set_left_open(start_node());
+    return life;
+  }
+  /// What the user's history shows as used, in minutes, and how many lines it takes.
+  std::string history(const User& user) {
+    std::int64_t units = 0;
+    int lines = 0;
+    const auto rows = ledger->transactions(user.id, std::nullopt, 100);
+    for (const Transaction& row : rows.value()) {
+      if (row.type != TransactionType::usage) continue;
+      units -= row.amount.units();
+      ++lines;
+    }
+    EXPECT_TRUE(ledger->live_sessions(user.id)->empty()) << user.name;
+    return std::to_string(units / 48'000) + " minutes in " + std::to_string(lines);
+  }
+
+  PostgresDatabase database;
+  LoggingHost host;
+  std::unique_ptr<Ledger> ledger = open_ledger(database.url()).value()();
+  User alice, bob;
+};
+
+TEST_F(EarlierLives, WhatTheSpoolKeptIsPaidAndThenTheSessionEnds) {
+  charge(alice, 1);
+  EarlierLife life = restart({minute(alice, 2), minute(alice, 3)});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "3 minutes in 1");
+  EXPECT_EQ(life.take_settled_charges().size(), 2U);
+  EXPECT_EQ(host.lines,
+            (std::vector<std::string>{"sent 2 charges that node node-1 had kept in its spool to the ledger",
+                                      "ended 1 sessions that node node-1 had left open: 0.04 credits"}));
+}
+
+TEST_F(EarlierLives, ASessionOfWhichTheLedgerNeverHeardIsPaidAndEndedAsWell) {
+  EarlierLife life = restart({minute(alice, 1), minute(alice, 2)});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "2 minutes in 1");
+}
+
+TEST_F(EarlierLives, WhatTheLedgerHadAlreadyIsNotPaidTwice) {
+  for (const std::uint32_t number : {1, 2, 3}) charge(alice, number);
+  EarlierLife life = restart({minute(alice, 2), minute(alice, 3), minute(alice, 4)});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "4 minutes in 1");
+}
+
+TEST_F(EarlierLives, TheSameSpoolASecondTimeChangesNothing) {
+  charge(alice, 1);
+  const std::vector<ChargeRequest> spooled{minute(alice, 2), minute(bob, 1)};
+  for (int life = 0; life < 3; ++life) EXPECT_TRUE(restart(spooled).settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "2 minutes in 1");
+  EXPECT_EQ(history(bob), "1 minutes in 1");
+}
+
+TEST_F(EarlierLives, NobodyIsChargedBelowZero) {
+  const User carol = add_user("carol", "0.02");  // a minute and a half
+  charge(carol, 1);
+  EarlierLife life = restart({minute(carol, 2), minute(carol, 3)});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(*ledger->balance(carol.id), Credits());
+  EXPECT_EQ(history(carol), "1 minutes in 1") << "and a half";
+  EXPECT_EQ(life.take_settled_charges().size(), 2U);
+}
+
+TEST_F(EarlierLives, ASessionThatEndedElsewhereMeanwhileIsNotCharged) {
+  charge(alice, 1);
+  EXPECT_TRUE(
+      end_one_session(
+          *ledger,
+          {.user = alice.id, .session = minute(alice, 1).session, .why = EndReason::node_lost, .at = now()})
+          .ok());
+  EarlierLife life = restart({minute(alice, 2)});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "1 minutes in 1");
+}
+
+TEST_F(EarlierLives, WhoIsLockedHoldsUpNobodyAndIsNotEndedBeforeHeHasPaid) {
+  charge(alice, 1);
+  charge(bob, 1);
+  EarlierLife life = restart({minute(alice, 2), minute(bob, 2), minute(bob, 3)});
+  {
+    const PostgresLock locked(database.url(), locking_row("user_credits", alice.id.value));
+    EXPECT_TRUE(life.settle(*ledger).ok());
+    EXPECT_EQ(history(bob), "3 minutes in 1");
+    EXPECT_TRUE(life.settle_one_in_line(*ledger).ok());
+    EXPECT_EQ(ledger->live_sessions(alice.id)->size(), 1U);
+  }
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_EQ(history(alice), "2 minutes in 1");
+}
+
+TEST_F(EarlierLives, OfWhomNothingIsLeftDoesNothing) {
+  EarlierLife life = restart({});
+  EXPECT_TRUE(life.settle(*ledger).ok());
+  EXPECT_TRUE(life.settle_one_in_line(*ledger).ok());
+  EXPECT_TRUE(host.lines.empty());
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -101,9 +101,12 @@ void Biller::stop_relaying(Session& session) {
 void Biller::conclude(Session& session, const Moment& moment) {
   const EndReason why = session.meter->why();
   const MonotonicTime at = why == EndReason::idle ? session.meter->deadline() : moment.now;
-  ends_.free.waiting.push_back(
-      {.end = {.user = session.user, .session = session.id, .why = why, .at = moment.wall_at(at)}});
-  table_.end_is_under_way(session.user);
+  // What found no room has no row. Nor is it an end that others of his wait for: they would for each other.
+  if (why != EndReason::too_many) {
+    ends_.free.waiting.push_back(
+        {.end = {.user = session.user, .session = session.id, .why = why, .at = moment.wall_at(at)}});
+    table_.end_is_under_way(session.user);
+  }
   ++counters_.sessions_ended;
   session.meter.reset();
 

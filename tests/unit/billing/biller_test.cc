@@ -70,6 +70,18 @@ TEST_F(BillerTest, ASessionMoreThanItsUserMayHaveIsCutAndCostsNothing) {
   EXPECT_EQ(rig.biller.unsettled(), 3U);
 }
 
+TEST_F(BillerTest, ASessionThatFoundNoRoomIsNothingToTellTheLedgerOrToWaitFor) {
+  rig.biller.set_session_limit(1);
+  rig.connect(alice, "blue");
+  const auto green = rig.admit(alice, "green"), red = rig.admit(alice, "red");
+  rig.establish(green);
+  EXPECT_EQ(rig.cut(green), EndReason::too_many);
+  EXPECT_FALSE(rig.table.has_end_under_way(alice));
+  rig.establish(red);
+  EXPECT_EQ(rig.cut(red), EndReason::too_many);
+  EXPECT_TRUE(till.ends.empty());
+}
+
 TEST_F(BillerTest, ASessionWhoseUserHasJustLeftAnotherOneWaitsUntilTheLedgerKnows) {
   rig.biller.set_session_limit(1);
   const auto blue = rig.connect(alice, "blue");

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "billing/spool/spool_replay.h"
+#include "tests/simulation/sim_node.h"
+
+namespace payg::simulation {
+
+/// All that a node knows, and loses when it is killed.
+struct SimNode::Life {
+  Life(const billing::Terms& terms, std::chrono::milliseconds outage_grace,
+       billing::Biller::RandomSource random)
+      : table(many_sessions), biller(table, terms, {.outage_grace = outage_grace}, std::move(random)) {}
+
+  static constexpr std::size_t many_sessions = 1'000'000;
+
+  billing::SessionTable table;
+  billing::Biller biller;
+  State state = State::starting;
+
+  // The billing thread.
+  std::vector<Task> inbox;
+  MonotonicTime wakes_at = MonotonicTime::max();
+  /// A ledger thread: one call after the other.
+  struct Lane {
+    std::deque<std::function<void()>> waiting;
+    bool is_busy = false;
+  };
+  Lane free, line;
+  Lane& of(Turn turn) { return turn == Turn::if_free ? free : line; }
+  /// Whether the last charge, and the last read, found a ledger; and since when the charge under way waits.
+  bool charges_fail = false, reads_fail = false;
+  MonotonicTime charging_since = MonotonicTime::max();
+  std::vector<billing::ChargeResult> last_answer;  // for damage alone
+
+  // The keeper.
+  bool keeper_is_busy = false;
+  std::size_t users_read = 0, ends_read = 0;
+  std::vector<billing::LeftOpen> left_open;
+  std::optional<billing::SpoolReplay> replay;  // none: not read yet
+  MonotonicTime usage_posted_at{};
+
+  // The workers.
+  std::unordered_map<plugin::ConnectionId, Connection> connections;
+  std::unordered_map<plugin::SessionHandle, std::vector<plugin::ConnectionId>> stays;
+  std::unordered_map<plugin::SessionHandle, UserId> users;  // of all stays that ever were
+};
+
+}  // namespace payg::simulation

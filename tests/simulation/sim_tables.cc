@@ -1,0 +1,173 @@
+#include "tests/simulation/sim_tables.h"
+
+#include <algorithm>
+
+#include "tests/simulation/scheduler.h"
+
+namespace payg::simulation {
+namespace {
+
+using billing::ChargeRequest;
+using billing::ChargeResult;
+using billing::Credits;
+using billing::Purchase;
+using billing::SessionId;
+using billing::UserState;
+using Outcome = billing::ChargeResult::Outcome;
+
+ChargeResult fenced() {
+  return {.outcome = Outcome::fenced, .amount = {}, .balance = {}};
+}
+
+ChargeResult answer(const Purchase& bought, Credits balance) {
+  const Outcome outcome = bought.grant.count() > 0 ? Outcome::granted : Outcome::exhausted;
+  return {.outcome = outcome, .amount = bought.amount, .grant = bought.grant, .balance = balance};
+}
+
+}  // namespace
+
+SimTables::SimTables(const Scenario& scenario, Examiner& examiner)
+    : scenario_(scenario), examiner_(examiner), ended_(scenario.nodes), live_(scenario.nodes) {
+  std::uint64_t last = 0;
+  for (const UserId user : scenario.users) last = std::max(last, user.value);
+  users_.resize(last + 1);
+}
+
+// ---- metering
+
+Purchase SimTables::buy(const ChargeRequest& request, Credits balance) const {
+  if (has(Sabotage::clamp_after) || has(Sabotage::below_zero))
+    return {balance > Credits() ? request.price : Credits(),
+            balance > Credits() ? request.increment : std::chrono::milliseconds(0)};
+  Purchase bought = billing::purchase(balance, request.price, request.increment, request.rate);
+  if (has(Sabotage::round_grant_up) && bought.amount < request.price && bought.amount > Credits())
+    ++bought.grant;
+  return bought;
+}
+
+Credits SimTables::take(UserRow& user, Credits balance, Credits amount) const {
+  const Credits rest = balance.minus(amount).value();
+  user.balance = has(Sabotage::clamp_after) ? std::max(rest, Credits()) : rest;
+  return user.balance;
+}
+
+ChargeResult SimTables::charge(NodeNumber node, const ChargeRequest& request, WallError error,
+                               std::optional<Credits> balance_seen, MonotonicTime at) {
+  UserRow& user = users_[request.user.value];
+  if (user.state == UserState::disabled && !has(Sabotage::sell_to_the_disabled)) return fenced();
+  const auto found = sessions_.find(request.session);
+  SessionRow* row = found == sessions_.end() ? nullptr : &found->second;
+  const bool is_fenced = row && (!row->is_live || row->node != node);
+  if (is_fenced && !has(Sabotage::skip_fence)) return fenced();
+  const std::uint32_t last = row ? row->number : 0;
+  if (row && request.number == last && !has(Sabotage::charge_again_on_retry))
+    return answer(row->last, user.balance);
+  if (request.number != last + 1 && !has(Sabotage::charge_again_on_retry)) return fenced();
+
+  const Credits balance = has(Sabotage::stale_balance) && balance_seen ? *balance_seen : user.balance;
+  const Purchase bought = buy(request, balance);
+  if (bought.amount == Credits()) return answer(bought, user.balance);
+  const Credits rest = take(user, balance, bought.amount);
+  if (!row) {
+    row = &sessions_[request.session];
+    *row = {
+        .user = request.user, .node = node, .last = {}, .charged = {}, .posted = {}, .last_posted_at = at};
+    user.live.push_back(request.session);
+    live_[static_cast<std::size_t>(node)].push_back(request.session);
+  }
+  row->number = request.number;
+  row->last = bought;
+  row->charged = row->charged.plus(bought.amount).value();
+  examiner_.charged({.node = node,
+                     .request = request,
+                     .begins_about = Scheduler::moment_of(request.from - error),
+                     .amount = bought.amount,
+                     .grant = bought.grant,
+                     .balance = rest},
+                    at);
+  return answer(bought, rest);
+}
+
+void SimTables::post(SessionId id, SessionRow& row, MonotonicTime at) {
+  const Credits due = row.charged.minus(row.posted).value();
+  if (due > Credits()) examiner_.posted(row.user, id, due, at);
+  row.posted = row.charged;
+  row.last_posted_at = at;
+}
+
+void SimTables::end(const billing::EndRequest& request, WallError error, MonotonicTime at) {
+  const auto found = sessions_.find(request.session);
+  if (found == sessions_.end()) return;
+  SessionRow& row = found->second;
+  if (!row.is_live && has(Sabotage::end_again))
+    return examiner_.posted(request.user, request.session, row.charged, at);
+  if (!row.is_live || has(Sabotage::forget_end)) return;
+  post(request.session, row, at);
+  row.is_live = false;
+  UserRow& user = users_[request.user.value];
+  std::erase(user.live, request.session);
+  user.last_end = user.last_end ? std::max(*user.last_end, request.at) : request.at;
+  ended_[static_cast<std::size_t>(row.node)].push_back(request.session);
+  examiner_.ended(request, Scheduler::moment_of(request.at - error), std::chrono::abs(error), at);
+}
+
+void SimTables::post_usage(NodeNumber node, MonotonicTime older_than, MonotonicTime at) {
+  auto& live = live_[static_cast<std::size_t>(node)];
+  std::erase_if(live, [this](SessionId id) { return !sessions_.at(id).is_live; });
+  for (const SessionId id : live) {
+    SessionRow& row = sessions_.at(id);
+    if (row.last_posted_at <= older_than && row.charged > row.posted) post(id, row, at);
+  }
+}
+
+std::vector<billing::LeftOpen> SimTables::left_open(NodeNumber node) const {
+  std::vector<billing::LeftOpen> open;
+  for (const SessionId id : live_[static_cast<std::size_t>(node)]) {
+    const SessionRow& row = sessions_.at(id);
+    if (row.is_live) open.push_back({row.user, id, row.charged.minus(row.posted).value()});
+  }
+  std::sort(open.begin(), open.end(), [](const auto& a, const auto& b) {
+    return a.user != b.user ? a.user < b.user : a.session < b.session;
+  });
+  return open;
+}
+
+// ---- users
+
+bool SimTables::credit(UserId who, Credits amount, std::uint64_t reference, MonotonicTime at) {
+  if (references_.contains(reference) && !has(Sabotage::credit_again_on_retry)) return true;
+  UserRow& user = users_[who.value];
+  const Credits sum = user.balance.plus(amount).value();
+  if (sum < Credits()) return false;
+  references_.insert(reference);
+  user.balance = sum;
+  examiner_.credited(who, amount, reference, sum, at);
+  return true;
+}
+
+void SimTables::set_state(UserId user, UserState state, MonotonicTime at) {
+  users_[user.value].state = state;
+  changed_users_.push_back(user);
+  examiner_.state_set(user, state, at);
+}
+
+billing::Standing SimTables::standing(UserId who, MonotonicTime at) {
+  const UserRow& user = users_[who.value];
+  examiner_.balance_read(who, user.balance, at);
+  billing::Standing standing{.user = {}, .balance = user.balance, .last_session_end = user.last_end};
+  standing.user.id = who;
+  standing.user.state = user.state;
+  return standing;
+}
+
+SessionId SimTables::any_live(UserId user) const {
+  const auto& live = users_[user.value].live;
+  return live.empty() ? SessionId{} : live.front();
+}
+
+std::optional<NodeNumber> SimTables::node_of(SessionId session) const {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? std::nullopt : std::optional(found->second.node);
+}
+
+}  // namespace payg::simulation

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "billing/ledger/ledger.h"
+#include "tests/simulation/examiner.h"
+
+namespace payg::simulation {
+
+/// How far a node's wall clock is ahead of the right time.
+using WallError = std::chrono::milliseconds;
+
+/// The simulated ledger's rows, and what a transaction does to them at its COMMIT: what
+/// billing/ledger/ledger.h says, in memory. Everything that is committed is shown to the examiner. Deliberate
+/// damage is done here.
+class SimTables {
+ public:
+  SimTables(const Scenario& scenario, Examiner& examiner);
+
+  billing::ChargeResult charge(NodeNumber node, const billing::ChargeRequest& request, WallError error,
+                               std::optional<billing::Credits> balance_seen, MonotonicTime at);
+  void end(const billing::EndRequest& request, WallError error, MonotonicTime at);
+  void post_usage(NodeNumber node, MonotonicTime older_than, MonotonicTime at);
+  /// False: it would leave less than nothing.
+  bool credit(UserId user, billing::Credits amount, std::uint64_t reference, MonotonicTime at);
+  void set_state(UserId user, billing::UserState state, MonotonicTime at);
+
+  std::vector<billing::LeftOpen> left_open(NodeNumber node) const;
+  billing::Standing standing(UserId user, MonotonicTime at);
+  billing::Credits balance(UserId user) const { return users_[user.value].balance; }
+  billing::UserState state(UserId user) const { return users_[user.value].state; }
+  /// A live session of the user; 0: he has none.
+  billing::SessionId any_live(UserId user) const;
+  std::optional<NodeNumber> node_of(billing::SessionId session) const;
+
+  /// Logs that keepers read on from where they were.
+  const std::vector<UserId>& changed_users() const { return changed_users_; }
+  const std::vector<billing::SessionId>& ended_on(NodeNumber node) const {
+    return ended_[static_cast<std::size_t>(node)];
+  }
+
+ private:
+  struct UserRow {
+    billing::Credits balance;
+    billing::UserState state = billing::UserState::active;
+    std::optional<WallTime> last_end;
+    std::vector<billing::SessionId> live;
+  };
+  struct SessionRow {
+    UserId user;
+    NodeNumber node{};
+    std::uint32_t number = 0;
+    billing::Purchase last;
+    billing::Credits charged, posted;
+    MonotonicTime last_posted_at;
+    bool is_live = true;
+  };
+
+  billing::Purchase buy(const billing::ChargeRequest& request, billing::Credits balance) const;
+  billing::Credits take(UserRow& user, billing::Credits balance, billing::Credits amount) const;
+  bool has(Sabotage sabotage) const { return scenario_.sabotage == sabotage; }
+  void post(billing::SessionId id, SessionRow& row, MonotonicTime at);
+
+  const Scenario& scenario_;
+  Examiner& examiner_;
+  std::vector<UserRow> users_;  // by number
+  std::unordered_map<billing::SessionId, SessionRow> sessions_;
+  std::unordered_set<std::uint64_t> references_;
+  std::vector<UserId> changed_users_;
+  std::vector<std::vector<billing::SessionId>> ended_;  // by node
+  std::vector<std::vector<billing::SessionId>> live_;   // by node; those that ended are swept when it is read
+};
+
+}  // namespace payg::simulation

@@ -57,42 +57,6 @@ TEST_F(BillerTest, TheFirstChargeCarriesLabelAndExit) {
   EXPECT_EQ(till.charges[1].from, till.charges[0].from + 1min);
 }
 
-TEST_F(BillerTest, ASessionMoreThanItsUserMayHaveIsCutAndCostsNothing) {
-  rig.biller.set_session_limit(2);
-  const auto blue = rig.connect(alice, "blue");
-  rig.connect(alice, "red");
-  const auto green = rig.connect(alice, "green");
-  rig.connect(bob);
-  rig.run_for(1min);
-  EXPECT_EQ(rig.cut(green), EndReason::too_many);
-  EXPECT_EQ(rig.cut(blue), std::nullopt);
-  EXPECT_EQ(left(alice), 480'000 - 4 * 48'000);
-  EXPECT_EQ(rig.biller.unsettled(), 3U);
-}
-
-TEST_F(BillerTest, ASessionThatFoundNoRoomIsNothingToTellTheLedgerOrToWaitFor) {
-  rig.biller.set_session_limit(1);
-  rig.connect(alice, "blue");
-  const auto green = rig.admit(alice, "green"), red = rig.admit(alice, "red");
-  rig.establish(green);
-  EXPECT_EQ(rig.cut(green), EndReason::too_many);
-  EXPECT_FALSE(rig.table.has_end_under_way(alice));
-  rig.establish(red);
-  EXPECT_EQ(rig.cut(red), EndReason::too_many);
-  EXPECT_TRUE(till.ends.empty());
-}
-
-TEST_F(BillerTest, ASessionWhoseUserHasJustLeftAnotherOneWaitsUntilTheLedgerKnows) {
-  rig.biller.set_session_limit(1);
-  const auto blue = rig.connect(alice, "blue");
-  const auto next = rig.admit(alice, "red");
-  rig.biller.end(rig.id_of(blue), EndReason::requested, rig.moment());
-  rig.establish(next);  // its charge 1 goes to the ledger before the end of the other one
-  rig.run_for(2s);
-  EXPECT_EQ(rig.cut(next), std::nullopt);
-  EXPECT_EQ(till.charges.size(), 2U);
-}
-
 TEST_F(BillerTest, AFailedDialCostsNothingAndLeavesNothingBehind) {
   const auto session = rig.admit(alice);
   rig.table.abandoned(session);

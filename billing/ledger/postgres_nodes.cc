@@ -12,21 +12,23 @@ constexpr std::int64_t end_changes_lock = 0x656e6473;
 
 constexpr const char* keep_silent_sql = "SELECT n.node FROM " PAYG_SILENT_NODE " FOR SHARE";
 
-/// Whoever of its sessions' users is free. LIMIT without an order takes what the index gives first, so that a
-/// portion does not read what the later ones will.
+/// Whoever of its sessions' users is free. In the order of the index of live sessions, so that a portion
+/// reads neither what ended long ago nor what the later portions will.
 constexpr const char* lock_portion_sql = PAYG_LOCK_AND_NOTE(
     "IN (SELECT s.user_id FROM metered_sessions s WHERE s.node = $1 AND s.ended_at IS NULL"
-    "      AND EXISTS (SELECT FROM " PAYG_SILENT_NODE ") LIMIT $4)") " SKIP LOCKED) locked";
+    "      AND EXISTS (SELECT FROM " PAYG_SILENT_NODE
+    ") ORDER BY s.last_posted_at LIMIT $4)") " SKIP LOCKED) locked";
 
 constexpr const char* end_portion_sql =
     "WITH due AS ("
     "  SELECT s.*, $4::text AS reason, $5::bigint AS at, true AS told FROM metered_sessions s"
     "  WHERE s.node = $1 AND s.ended_at IS NULL AND s.user_id = ANY (" PAYG_LOCKED_USERS
     ")"
-    "    AND EXISTS (SELECT FROM " PAYG_SILENT_NODE ") LIMIT $6)," PAYG_END_DUE;
+    "    AND EXISTS (SELECT FROM " PAYG_SILENT_NODE ") ORDER BY s.last_posted_at LIMIT $6)," PAYG_END_DUE;
 
-constexpr const char* is_any_left_sql =
-    "SELECT EXISTS (SELECT FROM metered_sessions WHERE node = $1 AND ended_at IS NULL)";
+constexpr const char* one_left_sql =
+    "SELECT session_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL ORDER BY last_posted_at "
+    "LIMIT 1";
 
 std::vector<PostgresStatement> end_portion(const NodeSign& sign, WallTime at) {
   const std::int64_t life = to_integer(sign.life);
@@ -37,7 +39,7 @@ std::vector<PostgresStatement> end_portion(const NodeSign& sign, WallTime at) {
           {lock_portion_sql, parameters(sign.node, life, sign.beat, portion)},
           {end_portion_sql,
            parameters(sign.node, life, sign.beat, name_of(EndReason::node_lost), to_ms(at), portion)},
-          {is_any_left_sql, parameters(sign.node)}};
+          {one_left_sql, parameters(sign.node)}};
 }
 
 }  // namespace
@@ -113,7 +115,7 @@ LedgerResult<LostPortion> PostgresLedger::end_lost_sessions(const NodeSign& last
   LostPortion portion{.sessions = ended.integer(0, 0), .posted = ended.credits(0, 1)};
   if (silent.empty()) {
     portion.next = LostPortion::Next::spared;
-  } else if (left.text(0, 0) == "t") {
+  } else if (!left.empty()) {
     portion.next = LostPortion::Next::more;
   }
   return portion;

@@ -324,6 +324,10 @@ LedgerState BillingPlugin::ledger_state() const {
   return node_->health.state();
 }
 
+bool BillingPlugin::is_in_service() const {
+  return !node_->reception.is_closed();
+}
+
 MeteringCounters BillingPlugin::counters() const {
   MeteringCounters counters = node_->billing.counters();
   counters.charge_wait = node_->health.charge_wait();

@@ -41,6 +41,7 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
   void user_changed(const User& user) override;
   std::shared_ptr<const config::PricingConfig> pricing() const override;
   LedgerState ledger_state() const override;
+  bool is_in_service() const override;
   MeteringCounters counters() const override;
 
   std::string wait_for_ledger();

@@ -71,6 +71,8 @@ class Metering {
   /// In force now; SIGHUP replaces it.
   virtual std::shared_ptr<const config::PricingConfig> pricing() const = 0;
   virtual LedgerState ledger_state() const = 0;
+  /// False for good: the process is stopping, or another one has started by this node's name.
+  virtual bool is_in_service() const = 0;
   virtual MeteringCounters counters() const = 0;
 };
 

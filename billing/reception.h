@@ -65,6 +65,7 @@ class Reception {
   /// The node is ready: sessions may start. `shop_url` is where credits are bought.
   void open();
   void close() noexcept { state_ = State::closed; }
+  bool is_closed() const noexcept { return state_ == State::closed; }
   void set_terms(const StartTerms& terms);
   void set_wrong_tokens_per_minute(unsigned limit) { wrong_tokens_.set_per_minute(limit); }
   /// Live sessions that a user may have on all nodes together; 0: any number.

@@ -38,6 +38,7 @@ constexpr std::array table{
     Row{Problem::payment_unavailable, 503, "payment_unavailable", "The payment provider cannot be reached"},
     Row{Problem::busy, 503, "busy", "Too much is being asked at once"},
     Row{Problem::ledger_unavailable, 503, "ledger_unavailable", "The ledger cannot be reached"},
+    Row{Problem::out_of_service, 503, "out_of_service", "No session starts here any more"},
     Row{Problem::internal, 500, "internal", "Something is wrong here"},
 };
 

@@ -32,6 +32,7 @@ enum class Problem {
   payment_unavailable,
   busy,
   ledger_unavailable,
+  out_of_service,
   internal,
 };
 

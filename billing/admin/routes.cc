@@ -28,6 +28,9 @@ Reply show_health(const LocalCall&) {
 }
 
 Reply show_readiness(const LocalCall& call) {
+  if (!call.metering.is_in_service())
+    return problem(Problem::out_of_service,
+                   "This process is stopping, or another one has started by the name of its node.");
   if (call.metering.ledger_state() == LedgerState::away)
     return problem(Problem::ledger_unavailable, "Live sessions go on for a while; new ones are refused.");
   return {.body = R"({"status":"ready"})"};

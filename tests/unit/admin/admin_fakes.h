@@ -104,6 +104,10 @@ class FakeMetering final : public billing::Metering {
     const std::lock_guard lock(mutex_);
     return state;
   }
+  bool is_in_service() const override {
+    const std::lock_guard lock(mutex_);
+    return in_service;
+  }
   billing::MeteringCounters counters() const override {
     const std::lock_guard lock(mutex_);
     return counted;
@@ -112,6 +116,10 @@ class FakeMetering final : public billing::Metering {
   void set_state(billing::LedgerState wanted) {
     const std::lock_guard lock(mutex_);
     state = wanted;
+  }
+  void take_out_of_service() {
+    const std::lock_guard lock(mutex_);
+    in_service = false;
   }
   void set_live(const billing::LiveSession& session) {
     const std::lock_guard lock(mutex_);
@@ -136,6 +144,7 @@ class FakeMetering final : public billing::Metering {
   std::vector<billing::SessionId> ended;
   std::vector<billing::User> changed;
   billing::LedgerState state = billing::LedgerState::up;
+  bool in_service = true;
 };
 
 }  // namespace payg::test

@@ -109,6 +109,13 @@ TEST_F(Port, IsReadyWhileTheLedgerAnswers) {
   EXPECT_EQ(ask({.path = "/healthz"}).status, 200);
 }
 
+TEST_F(Port, IsNotReadyOnANodeThatIsOutOfService) {
+  metering.take_out_of_service();
+  const Answer refused = ask({.path = "/readyz"});
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.code(), "out_of_service");
+}
+
 TEST_F(Port, ShowsTheCallsThatThereAre) {
   const auto index = ask({.path = "/"}).json();
   EXPECT_EQ(index.at("service"), "payg-proxy");

@@ -24,6 +24,7 @@ static_assert(renewal_interval + look_interval < usual_lease_slack - Ledger::lon
               "as node_lease.h says");
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 60s;
+constexpr auto confirmation_interval = 1s;
 static_assert(confirmed_for > 2 * Ledger::longest_silence);
 // Together under the hour within which usage must be posted.
 constexpr auto usage_post_interval = 5min;
@@ -206,6 +207,8 @@ void NodeKeeper::tell_changes(const Changes& changes) {
 
 void NodeKeeper::confirm_recent_changes() {
   const MonotonicTime now = host_.clock().now();
+  if (now - confirmed_at_ < confirmation_interval) return;
+  confirmed_at_ = now;
   for (const auto& [id, recent] : recently_changed_) listener_.on_user_confirmed(recent.user);
   // Only now, lest there be none at the end of the time when a look at the ledger takes long.
   std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
@@ -217,7 +220,12 @@ NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   const auto renewed = ledger.renew_lease(settings_.node, life_, lease_);
   if (!renewed && renewed.error().code == LedgerError::Code::conflict) return Life::is_over;
   report("renewing the lease", renewed);
-  if (renewed.ok()) renewed_at_ = now;
+  if (renewed.ok()) {
+    renewed_at_ = now;
+  } else {
+    // Nor could anybody else, perhaps: a ledger may be read and not written.
+    watch_.missed();
+  }
   return Life::goes_on;
 }
 

@@ -40,8 +40,8 @@ class NodeKeeper {
     std::function<void()> on_ready;
     /// Once for each change; all that one look found, which may be any number.
     std::function<void(const std::vector<User>&)> on_users_changed;
-    /// Said again for a while after each change, and once when that while is over: somebody else may have
-    /// read the user just before it, and remembered him just after.
+    /// Said again each second for a while after each change, and once when that while is over: somebody else
+    /// may have read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;
     std::function<void(SessionId)> on_session_ended;  ///< by somebody else
     /// Charges of an earlier life that need not be kept in the spool any longer.
@@ -127,6 +127,7 @@ class NodeKeeper {
     MonotonicTime until;
   };
   std::unordered_map<UserId, Recent> recently_changed_;
+  MonotonicTime confirmed_at_{};
   MonotonicTime usage_posted_at_;
 
   std::atomic<std::chrono::milliseconds> lease_;

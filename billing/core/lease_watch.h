@@ -13,8 +13,8 @@ namespace payg::billing {
 
 /// Says which other nodes have been silent for their whole lease, by one watcher's own monotonic clock: from
 /// the answer in which a beat was first seen to the question whose answer showed it still. How long a node
-/// was silent when nobody looked does not count, and neither does how long the ledger gave no answer: then no
-/// node could renew its lease, and everybody is watched afresh.
+/// was silent when nobody looked does not count, and neither does how long the ledger gave no answer or took
+/// no renewal: then no node could renew its lease, and everybody is watched afresh.
 ///
 /// Pure; not thread-safe.
 class LeaseWatch {
@@ -28,7 +28,7 @@ class LeaseWatch {
 
   /// One look at all nodes: when the ledger was asked and when it had answered.
   void look(MonotonicTime asked_at, MonotonicTime answered_at, std::span<const NodeSign> nodes);
-  /// A look that got no answer.
+  /// A look that got no answer, or a renewal of its own node's lease that failed.
   void missed() noexcept { watched_.clear(); }
 
   /// Those that were lost at the last look.

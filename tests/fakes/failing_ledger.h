@@ -39,8 +39,8 @@ class LedgerFaults {
   std::int64_t calls_ = 0;
 };
 
-/// A real ledger that fails on demand.
-class FailingLedger final : public billing::Ledger {
+/// A real ledger that fails on demand. A test that needs to be in one of its calls derives from it.
+class FailingLedger : public billing::Ledger {
  public:
   FailingLedger(std::unique_ptr<Ledger> ledger, std::shared_ptr<LedgerFaults> faults)
       : ledger_(std::move(ledger)), faults_(std::move(faults)) {}

@@ -17,6 +17,39 @@ namespace {
 using namespace billing;
 using namespace std::chrono_literals;
 
+/// What a test and its WatchedLedger tell each other.
+struct Watch {
+  std::function<void()> on_look = [] {};
+  std::atomic<int> looks = 0;
+  std::atomic<bool> is_read_only = false;
+};
+
+/// Counts the looks, and refuses what a keeper writes while it is read-only.
+class WatchedLedger final : public FailingLedger {
+ public:
+  WatchedLedger(std::unique_ptr<Ledger> ledger, Watch& watch)
+      : FailingLedger(std::move(ledger), std::make_shared<LedgerFaults>()), watch_(watch) {}
+
+  LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) override {
+    watch_.on_look();
+    ++watch_.looks;
+    return FailingLedger::changes_since(node, mark);
+  }
+  LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
+                                 std::chrono::milliseconds lease) override {
+    if (watch_.is_read_only) return read_only();
+    return FailingLedger::renew_lease(node, life, lease);
+  }
+  LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) override {
+    if (watch_.is_read_only) return read_only();
+    return FailingLedger::end_lost_sessions(last_sign, at);
+  }
+
+ private:
+  static LedgerError read_only() { return {LedgerError::Code::unavailable, "read-only"}; }
+  Watch& watch_;
+};
+
 class Keeper : public testing::Test {
  protected:
   User add_user(const std::string& name, unsigned char token) {
@@ -46,6 +79,9 @@ class Keeper : public testing::Test {
             .on_spool_settled = [](const auto&) {},
             .on_superseded = [this] { superseded.set(); }};
   }
+  LedgerFactory watched() {
+    return [this] { return std::make_unique<WatchedLedger>(factory(), watch); };
+  }
   std::int64_t beat_of(const std::string& node) {
     const auto changes = ledger->changes_since("nobody", std::nullopt);
     for (const NodeSign& sign : changes->nodes)
@@ -59,6 +95,7 @@ class Keeper : public testing::Test {
   LoggingHost host;
   LedgerHealth health{host};
   const NodeKeeper::Settings settings{.node = "node-1", .lease = 1h, .demo = {}, .spooled = {}};
+  Watch watch;
   Signal ready, superseded;
 };
 
@@ -86,6 +123,22 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
   bob_was_confirmed.wait();
   keeper.stop();
   EXPECT_EQ(alice_confirmed, 1) << "and then no more";
+}
+
+TEST_F(Keeper, ConfirmsAChangeOnceASecondHoweverOftenItLooks) {
+  std::atomic<int> confirmed = 0;
+  NodeKeeper::Listener counting = listener();
+  counting.on_user_confirmed = [&](const User&) { ++confirmed; };
+  NodeKeeper keeper(watched(), settings, health, host, counting);
+  keeper.start();
+  ready.wait();
+  add_user("alice", 1);
+  ASSERT_TRUE(eventually([&] { return confirmed == 1; }));
+  const int looks = watch.looks;
+  ASSERT_TRUE(eventually([&] { return watch.looks >= looks + 3; }));
+  EXPECT_EQ(confirmed, 1) << "no time has gone by";
+  host.fake_clock.advance(1s);
+  EXPECT_TRUE(eventually([&] { return confirmed == 2; }));
 }
 
 TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
@@ -152,6 +205,26 @@ TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
                        "ended 1 sessions that node node-2 had left open: 0.01333333 credits"),
             1)
       << "said once";
+}
+
+TEST_F(Keeper, CallsNobodyLostWhileItCannotRenewItsOwnLease) {
+  ASSERT_TRUE(ledger->migrate().ok());
+  ASSERT_TRUE(ledger->start_node("node-2", 3s, host.clock().wall_now()).ok());
+  const User alice = add_user("alice", 1);
+  charge_on_node_2(alice);
+  watch.is_read_only = true;
+  watch.on_look = [this] {
+    if (watch.is_read_only) host.fake_clock.advance(1s);
+  };
+  NodeKeeper keeper(watched(), settings, health, host, listener());
+  keeper.start();
+  ready.wait();
+  ASSERT_TRUE(eventually([&] { return watch.looks >= 6; })) << "more seconds than node-2's lease has";
+  const std::int64_t before = beat_of("node-1");
+  watch.is_read_only = false;
+  ASSERT_TRUE(eventually([&] { return beat_of("node-1") > before; }));
+  keeper.stop();  // after what follows the renewal
+  EXPECT_EQ(ledger->live_sessions(alice.id)->size(), 1U) << "node-2 could not renew its lease either";
 }
 
 TEST_F(Keeper, GoesOutOfServiceWhenAnotherProcessStartsByItsName) {

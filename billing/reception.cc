@@ -160,6 +160,8 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
 }
 
 void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) {
+  // It may have been closed while the ledger was asked.
+  if (is_closed()) return applicant.answer.deny(denials::stopping());
   if (!read.ok()) return applicant.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
   const bool is_gone = !standing || standing->user.id != applicant.user;

@@ -19,6 +19,22 @@ using plugin::Reason;
 
 constexpr unsigned allowance = 6;
 
+/// Something happens while it reads who may start.
+class InterruptedLedger final : public FailingLedger {
+ public:
+  InterruptedLedger(std::unique_ptr<Ledger> ledger, std::function<void()> interruption)
+      : FailingLedger(std::move(ledger), std::make_shared<LedgerFaults>()),
+        interruption_(std::move(interruption)) {}
+
+  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override {
+    interruption_();
+    return FailingLedger::standings(names);
+  }
+
+ private:
+  const std::function<void()> interruption_;
+};
+
 class ReceptionOfMany : public ::testing::Test {
  protected:
   ReceptionOfMany() {
@@ -54,17 +70,18 @@ class ReceptionOfMany : public ::testing::Test {
                            waiter.answer());
     return waiter.wait();
   }
-  Said<plugin::Admission> admit(const std::string& name) {
+  Said<plugin::Admission> admit(const std::string& name) { return admit(reception, name); }
+  Said<plugin::Admission> admit(Reception& door, const std::string& name) {
     const auto who = authenticate(name, name.substr(0, name.find('-')) + "'s token");
     if (!who.ok()) return {.verdict = {}, .denial = who.denial};
     Waiter<plugin::Admission> waiter;
-    reception.admit({.connection = {1},
-                     .protocol = plugin::Protocol::http_connect,
-                     .identity = *who.verdict->identity,
-                     .target_host = "example.com",
-                     .target_port = 443,
-                     .attached = {}},
-                    waiter.answer());
+    door.admit({.connection = {1},
+                .protocol = plugin::Protocol::http_connect,
+                .identity = *who.verdict->identity,
+                .target_host = "example.com",
+                .target_port = 443,
+                .attached = {}},
+               waiter.answer());
     return waiter.wait();
   }
   Reason refusal_of(const std::string& name) { return admit(name).denial.reason; }
@@ -179,6 +196,23 @@ TEST_F(ReceptionOfMany, AUserWhoIsMadeElsewhereIsLetInWithinASecond) {
   add_user("alice", "10");
   host.fake_clock.advance(1s);
   EXPECT_TRUE(authenticate("alice", "alice's token").ok());
+}
+
+// ---- an end
+
+TEST_F(ReceptionOfMany, WhoIsStillReadAboutWhenItClosesIsRefused) {
+  add_user("alice", "10");
+  std::function<void()> close;
+  StandingReader slow{[&] { return std::make_unique<InterruptedLedger>(factory(), [&] { close(); }); },
+                      health};
+  Reception closing{{host.clock(), table, users, slow, health, 1}};
+  close = [&] { closing.close(); };
+  closing.set_terms({.minimum_to_start = *Credits::parse("0.80"), .resume_window = 10min});
+  closing.open();
+  EXPECT_EQ(admit(closing, "alice").denial.reason, Reason::unavailable);
+  slow.stop();
+  EXPECT_EQ(slow.reads(), 1U);
+  EXPECT_TRUE(admit("alice").ok()) << "where nobody closes";
 }
 
 // ---- empty balances

@@ -30,6 +30,8 @@ constexpr auto first_attempt_limit = 15s;
 // patience, which is 90 s where nobody has set it.
 constexpr auto drain_limit = 2 * Ledger::longest_silence + 3s;
 
+static_assert(config::most_sessions_per_user == most_counted_sessions);
+
 Terms terms_of(const config::PricingConfig& pricing) {
   return {.price = pricing.increment_price, .increment = pricing.increment, .rate = pricing.rate};
 }

@@ -18,8 +18,6 @@ using billing::Rate;
 constexpr std::string_view expected_amount = R"(an amount in quotes, as in "0.80")";
 constexpr std::chrono::milliseconds shortest_increment{100};
 constexpr std::size_t shortest_public_token = 16;
-// As many as the ledger counts: billing::most_counted_sessions.
-constexpr unsigned most_sessions_per_user = 10'000;
 
 // ---- what a string must look like
 

@@ -10,6 +10,9 @@
 
 namespace payg::config {
 
+/// What max_sessions_per_user may be at most: as far as the ledger counts.
+inline constexpr unsigned most_sessions_per_user = 10'000;
+
 struct PackageConfig {
   billing::Credits price;    ///< in the currency, counted as credits are
   billing::Credits credits;  ///< at least the price; what is above it is the bonus

@@ -86,7 +86,7 @@ struct BillingPlugin::Node {
                random_bits),
         reader(factory, health),
         reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
-        billing({biller, plugin.host_, health, factory, configuration.node, std::move(spool),
+        billing({biller, plugin.host_, health, factory, std::move(spool),
                  [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }}),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
@@ -96,7 +96,11 @@ struct BillingPlugin::Node {
                 .demo = configuration.demo,
                 .spooled = std::move(left_in_spool)},
                health, plugin.host_,
-               {.on_ready = [this] { reception.open(); },
+               {.on_ready =
+                    [this](const NodeRef& self) {
+                      billing.begin(self);
+                      reception.open();
+                    },
                 .on_users_changed = [&plugin](const auto& changed) { plugin.on_users_read(changed); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); },

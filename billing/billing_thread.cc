@@ -36,7 +36,6 @@ BillingThread::BillingThread(Dependencies with)
     : biller_(with.biller),
       host_(with.host),
       health_(with.health),
-      node_(std::move(with.node)),
       on_cut_(std::move(with.on_cut)),
       ledger_("payg-charges", with.factory, max_batches_waiting),
       line_("payg-line", with.factory, max_batches_waiting),
@@ -46,6 +45,10 @@ BillingThread::BillingThread(Dependencies with)
 
 BillingThread::~BillingThread() {
   stop();
+}
+
+void BillingThread::begin(NodeRef node) {
+  post([this, node = std::move(node)](auto&...) { node_ = node; });
 }
 
 void BillingThread::post(Task task) {
@@ -136,7 +139,7 @@ void BillingThread::send_what_is_due(Turn turn, const Moment& now) {
   if (auto charges = biller_.take_charges(now, turn); !charges.empty()) {
     send<Charged>(
         turn, "charging",
-        [this, charges = std::move(charges)](Ledger& ledger) { return ledger.charge(node_, charges); },
+        [node = node_, charges = std::move(charges)](Ledger& ledger) { return ledger.charge(node, charges); },
         &Biller::on_charges);
   }
   if (auto ends = biller_.take_ends(now, turn); !ends.empty()) {

@@ -35,7 +35,6 @@ class BillingThread {
     plugin::Host& host;  ///< its clock must be the machine's own: the thread sleeps by it
     LedgerHealth& health;
     LedgerFactory factory;
-    std::string node;
     std::unique_ptr<Spool> spool;
     CutHandler on_cut;
   };
@@ -45,11 +44,13 @@ class BillingThread {
   /// Calls stop().
   ~BillingThread();
 
+  /// By whom everything that is posted later is charged. Before the first session; as post() otherwise.
+  void begin(NodeRef node);
   /// Never blocks and never refuses: a start that was lost would be a session for nothing. What is posted is
-  /// bounded by who posts: one start for each stay in the table, one answer for each batch, one end_users()
-  /// for each look that the keeper takes at what has changed, however many users that are, and for each
-  /// change that an operator makes (both wait for the ledger before the next one), and one task for each live
-  /// session that is said to be over, which is looked up before it is posted.
+  /// bounded by who posts: one begin(), one start for each stay in the table, one answer for each batch, one
+  /// end_users() for each look that the keeper takes at what has changed, however many users that are, and
+  /// for each change that an operator makes (both wait for the ledger before the next one), and one task for
+  /// each live session that is said to be over, which is looked up before it is posted.
   void post(Task task);
   /// Cuts all sessions of these users, a portion of the users at a time, so that what falls due in between is
   /// not held up. As post() otherwise.
@@ -84,10 +85,10 @@ class BillingThread {
   Biller& biller_;
   plugin::Host& host_;
   LedgerHealth& health_;
-  const std::string node_;
   const CutHandler on_cut_;
 
   // The billing thread's alone.
+  NodeRef node_;
   bool has_cut_all_ = false;
   bool spool_is_broken_ = false;  // as the log has it
 

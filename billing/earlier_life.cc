@@ -47,7 +47,7 @@ LedgerResult<Done> EarlierLife::send_charges(Ledger& ledger) {
   }
   if (left < before) {
     host_.log(plugin::LogLevel::warning, "billing",
-              "sent " + std::to_string(before - left) + " charges that node " + node_ +
+              "sent " + std::to_string(before - left) + " charges that node " + node_.name +
                   " had kept in its spool to the ledger");
   }
   return Done{};
@@ -104,7 +104,7 @@ LedgerResult<Done> EarlierLife::end(std::span<const LeftOpen> portion, Turn turn
     ++ended;
     if (const auto sum = posted.plus(portion[i].unposted)) posted = *sum;
   }
-  if (ended > 0) log_ended(host_, ended, node_, posted);
+  if (ended > 0) log_ended(host_, ended, node_.name, posted);
   return Done{};
 }
 

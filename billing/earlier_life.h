@@ -19,13 +19,16 @@ void log_ended(plugin::Host& host, std::int64_t sessions, std::string_view node,
 class EarlierLife {
  public:
   /// `spooled`: by sessions, in the order of their numbers.
-  EarlierLife(std::string node, plugin::Host& host, std::vector<ChargeRequest> spooled)
-      : node_(std::move(node)), host_(host), replay_(std::move(spooled)) {}
+  EarlierLife(plugin::Host& host, std::vector<ChargeRequest> spooled)
+      : host_(host), replay_(std::move(spooled)) {}
 
-  /// What the ledger says is open, in place of what it said before.
-  void set_left_open(std::vector<LeftOpen> left_open) { left_open_ = std::move(left_open); }
+  /// Who settles it, and what the ledger said was open when that life began, in place of what it said before.
+  void begin(NodeRef node, std::vector<LeftOpen> left_open) {
+    node_ = std::move(node);
+    left_open_ = std::move(left_open);
+  }
 
-  /// In portions, so that nobody's charges wait for long.
+  /// REQUIRES: begin() was called. In portions, so that nobody's charges wait for long.
   LedgerResult<Done> settle(Ledger& ledger);
   /// Of those who were locked one, in his turn: a user may be locked whenever he is looked at.
   LedgerResult<Done> settle_one_in_line(Ledger& ledger);
@@ -40,8 +43,8 @@ class EarlierLife {
   LedgerResult<Done> end(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger);
   void add_left_open(const LeftOpen& session);
 
-  const std::string node_;
   plugin::Host& host_;
+  NodeRef node_;
   SpoolReplay replay_;
   std::vector<LeftOpen> left_open_;
 };

@@ -39,7 +39,8 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       health_(health),
       host_(host),
       listener_(std::move(listener)),
-      earlier_life_(settings_.node, host, settings_.spooled),
+      self_{.name = settings_.node},
+      earlier_life_(host, settings_.spooled),
       watch_(settings_.node),
       pause_(look_interval),
       usage_posted_at_(host.clock().now()),
@@ -112,7 +113,7 @@ bool NodeKeeper::prepare(Ledger& ledger) {
   const auto prepared = prepare_step_by_step(ledger);
   health_.note_read("getting the ledger ready", prepared);
   if (prepared.ok()) {
-    listener_.on_ready();
+    listener_.on_ready(self_);
     set_progress(Progress::ready, {});
     return true;
   }
@@ -127,8 +128,8 @@ LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   renewed_at_ = host_.clock().now();
   auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
   if (!started) return started.error();
-  life_ = started->life;
-  earlier_life_.set_left_open(std::move(started->left_open));
+  self_.life = started->life;
+  earlier_life_.begin(self_, std::move(started->left_open));
   const auto settled = settle_earlier_life(ledger);
   if (!settled) return settled;
   const auto provided = provide_demo_user(ledger);
@@ -191,7 +192,7 @@ std::optional<Changes> NodeKeeper::look(Ledger& ledger) {
 
 bool NodeKeeper::has_new_life(const Changes& changes) const {
   return std::any_of(changes.nodes.begin(), changes.nodes.end(), [this](const NodeSign& sign) {
-    return sign.node == settings_.node && sign.life != life_;
+    return sign.node == settings_.node && sign.life != self_.life;
   });
 }
 
@@ -217,7 +218,7 @@ void NodeKeeper::confirm_recent_changes() {
 NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   const MonotonicTime now = host_.clock().now();
   if (now - renewed_at_ < renewal_interval) return Life::goes_on;
-  const auto renewed = ledger.renew_lease(settings_.node, life_, lease_);
+  const auto renewed = ledger.renew_lease(self_, lease_);
   if (!renewed && renewed.error().code == LedgerError::Code::conflict) return Life::is_over;
   report("renewing the lease", renewed);
   if (renewed.ok()) {

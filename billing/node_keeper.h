@@ -32,12 +32,14 @@ namespace payg::billing {
 /// Two processes by one node name: whoever started last is the node. The other one learns of it at its next
 /// look, says so in the log, and is out of service from then on, until it is started again under a name of
 /// its own: it never takes the name back, so that two of them under supervision do not fight over it. The
-/// books are right meanwhile, since each of its sessions was ended by the newer one, or is by itself.
+/// books are right meanwhile, since each of its sessions was ended by the newer one, or is by itself, and
+/// the ledger sells it nothing from the newer one's start on.
 class NodeKeeper {
  public:
   /// Called on the keeper's thread; must not block.
   struct Listener {
-    std::function<void()> on_ready;
+    /// From now on, and not before, there may be sessions; they are charged by this life of the node.
+    std::function<void(const NodeRef&)> on_ready;
     /// Once for each change; all that one look found, which may be any number.
     std::function<void(const std::vector<User>&)> on_users_changed;
     /// Said again each second for a while after each change, and once when that while is over: somebody else
@@ -115,8 +117,8 @@ class NodeKeeper {
   const Listener listener_;
 
   // The keeper's thread alone.
+  NodeRef self_;
   EarlierLife earlier_life_;
-  NodeLife life_;
   ChangeMark mark_;
   LeaseWatch watch_;
   MonotonicTime renewed_at_;

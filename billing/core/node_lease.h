@@ -12,6 +12,12 @@ namespace payg::billing {
 /// earlier life of that name is over from then on.
 using NodeLife = Id<struct NodeLifeTag>;
 
+/// Who does something as a node: what it has begun is its own only as long as no later life of it has begun.
+struct NodeRef {
+  std::string name;
+  NodeLife life{};  ///< none: of a node that has not been started, whom nothing is sold
+};
+
 /// A node as the ledger shows it to all nodes: it lives while its beat rises.
 struct NodeSign {
   std::string node;

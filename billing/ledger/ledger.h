@@ -133,9 +133,11 @@ struct ChargeResult {
   enum class Outcome {
     granted,    ///< amount and grant say what was bought; grant > 0
     exhausted,  ///< grant is 0. amount is what was left (dust below a millisecond's price), nearly always 0
-    fenced,     ///< the session has ended, or its user is gone or disabled: do not relay and do not ask again
-    too_many,   ///< charge 1 of one session more than session_limit: nothing was charged, no row was made
-    later,      ///< somebody else has the user locked at the moment: nothing was done, ask again soon
+    /// The session has ended, or its user is gone or disabled, or the node's life is over: do not relay and
+    /// do not ask again.
+    fenced,
+    too_many,  ///< charge 1 of one session more than session_limit: nothing was charged, no row was made
+    later,     ///< somebody else has the user locked at the moment: nothing was done, ask again soon
   };
   Outcome outcome = Outcome::fenced;
   Credits amount;
@@ -329,12 +331,13 @@ class Ledger {
 
   // -- nodes
   /// Announces a node, before its first charge: begins a life of it and its lease. Two processes by one name
-  /// cannot both be it: whoever started last is, and the other one's renewals are a conflict.
+  /// cannot both be it: whoever started last is, and the other one's renewals are a conflict. Comes between
+  /// no charge of the earlier life and its COMMIT: a charge is in left_open, or it is fenced. Waits for those
+  /// that are under way, a while at most: `unavailable` then.
   virtual LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                              WallTime at) = 0;
   /// Raises the node's beat; from here on its lease is this long. conflict: another life of it has begun.
-  virtual LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
-                                         std::chrono::milliseconds lease) = 0;
+  virtual LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) = 0;
   /// What was changed since that mark was given: users who were made, or whose token or state was changed,
   /// and sessions of `node` that somebody else ended. Each change that was not visible then, whatever the
   /// clocks of those who made it show. nullopt: nothing, only the mark to begin with. One round trip, cheap
@@ -349,12 +352,13 @@ class Ledger {
   /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
-  /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// Sessions count for a session_limit from their charge 1 to their end, also within one call; a session
-  /// that finds neither balance nor room may be told either. Waits for nobody who has one of the users
-  /// locked: those are answered `later`, the others as ever. Only a request that is alone may stand in line.
-  /// REQUIRES: at most one request for each session; the sessions run on `node`.
-  virtual LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
+  /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced,
+  /// and so are all of a life that is over, or that never was, also those that were granted before. Sessions
+  /// count for a session_limit from their charge 1 to their end, also within one call; a session that finds
+  /// neither balance nor room may be told either. Waits for nobody who has one of the users locked: those are
+  /// answered `later`, the others as ever. Only a request that is alone may stand in line. REQUIRES: at most
+  /// one request for each session; the sessions run on `node`.
+  virtual LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                          std::span<const ChargeRequest> requests) = 0;
   /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had
   /// a row, is no error and changes nothing. One outcome for each request, in order; waits as charge() does.

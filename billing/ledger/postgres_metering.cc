@@ -20,7 +20,8 @@ WITH request AS (
                           place)
 ), looked_up AS (
   SELECT r.*, s.last_amount, s.last_grant, CASE WHEN u.state = 'active' THEN u.balance ELSE 0 END AS balance,
-         CASE WHEN u.balance IS NULL THEN 'fenced'
+         CASE WHEN u.balance IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.node = $1 AND n.life = $12)
+                THEN 'fenced'
               WHEN NOT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql() THEN 'later'
               WHEN u.state <> 'active' OR s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
               WHEN r.number = s.charge_number THEN 'again'
@@ -148,6 +149,13 @@ Turn turn_of(std::span<const Request> requests) {
   return requests.size() == 1 ? requests.front().turn : Turn::if_free;
 }
 
+/// The node's life goes on, or is over, for the rest of the transaction. And no JIT: where the tables have
+/// grown faster than the statistics, compiling the plan would take longer than running it.
+PostgresStatement begin_charging(const std::string& node) {
+  return {"SELECT pg_advisory_xact_lock_shared(" PAYG_NODE_LIVES "), set_config('jit', 'off', true)",
+          parameters(node)};
+}
+
 ChargeResult read_charge(const PostgresRows& rows, int row) {
   ChargeResult result{
       .amount = rows.credits(row, 1), .grant = rows.milliseconds(row, 2), .balance = rows.credits(row, 3)};
@@ -164,7 +172,7 @@ ChargeResult read_charge(const PostgresRows& rows, int row) {
 
 }  // namespace
 
-LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view node,
+LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(const NodeRef& node,
                                                                std::span<const ChargeRequest> requests) {
   if (requests.empty()) return std::vector<ChargeResult>();
   for (const ChargeRequest& request : requests) {
@@ -172,14 +180,12 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(std::string_view 
   }
   const Turn turn = turn_of(requests);
   const ChargeColumns columns(requests);
-  auto statements = postgres::lock_users(columns.users, turn);
-  // Where the tables have grown faster than the statistics, compiling the plan would take longer than running
-  // it.
-  statements.push_back({"SET LOCAL jit = off"});
+  std::vector<PostgresStatement> statements{begin_charging(node.name)};
+  std::ranges::move(postgres::lock_users(columns.users, turn), std::back_inserter(statements));
   statements.push_back(
-      {charge_sql,
-       parameters(node, columns.users, columns.sessions, columns.numbers, columns.prices, columns.increments,
-                  columns.rates, columns.starts, columns.labels, columns.exits, columns.limits)});
+      {charge_sql, parameters(node.name, columns.users, columns.sessions, columns.numbers, columns.prices,
+                              columns.increments, columns.rates, columns.starts, columns.labels,
+                              columns.exits, columns.limits, to_integer(node.life))});
   const auto results = connection_.transact(std::move(statements));
   if (!results && turn == Turn::in_line && connection_.waited_in_vain())
     return std::vector<ChargeResult>{{.outcome = ChargeResult::Outcome::later, .amount = {}, .balance = {}}};

@@ -51,7 +51,8 @@ PostgresStatement postgres::lock_end_changes() {
 LedgerResult<NodeStart> PostgresLedger::start_node(std::string_view node, std::chrono::milliseconds lease,
                                                    WallTime at) {
   const auto results = connection_.transact(
-      {{"INSERT INTO nodes AS n (node, started_at, life, beat, lease_ms) VALUES ($1, $2, 1, 1, $3)"
+      {{"SELECT pg_advisory_xact_lock(" PAYG_NODE_LIVES ")", parameters(node)},
+       {"INSERT INTO nodes AS n (node, started_at, life, beat, lease_ms) VALUES ($1, $2, 1, 1, $3)"
         " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at, life = n.life + 1,"
         "                                  beat = n.beat + 1, lease_ms = excluded.lease_ms RETURNING life",
         parameters(node, to_ms(at), lease.count())},
@@ -59,7 +60,7 @@ LedgerResult<NodeStart> PostgresLedger::start_node(std::string_view node, std::c
         " WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
         parameters(node)}});
   if (!results) return results.error();
-  NodeStart start{.life = to_node_life(results->front().integer(0, 0)), .left_open = {}};
+  NodeStart start{.life = to_node_life((*results)[1].integer(0, 0)), .left_open = {}};
   const PostgresRows& found = results->back();
   for (int row = 0; row < found.count(); ++row) {
     start.left_open.push_back(
@@ -68,11 +69,10 @@ LedgerResult<NodeStart> PostgresLedger::start_node(std::string_view node, std::c
   return start;
 }
 
-LedgerResult<Done> PostgresLedger::renew_lease(std::string_view node, NodeLife life,
-                                               std::chrono::milliseconds lease) {
+LedgerResult<Done> PostgresLedger::renew_lease(const NodeRef& node, std::chrono::milliseconds lease) {
   const auto renewed = connection_.query(
       {"UPDATE nodes SET beat = beat + 1, lease_ms = $3 WHERE node = $1 AND life = $2 RETURNING beat",
-       parameters(node, to_integer(life), lease.count())});
+       parameters(node.name, to_integer(node.life), lease.count())});
   if (!renewed) return renewed.error();
   if (renewed->empty()) return life_is_over();
   return Done{};

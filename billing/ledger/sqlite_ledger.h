@@ -27,12 +27,11 @@ class SqliteLedger final : public Ledger {
 
   LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                      WallTime at) override;
-  LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
-                                 std::chrono::milliseconds lease) override;
+  LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) override;
   LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) override;
   LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) override;
 
-  LedgerResult<std::vector<ChargeResult>> charge(std::string_view node,
+  LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                  std::span<const ChargeRequest> requests) override;
   LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;

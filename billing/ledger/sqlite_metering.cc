@@ -69,17 +69,26 @@ bool has_room(SqliteTransaction& transaction, const ChargeRequest& request) {
   return rows.next() && rows.integer(0) < std::int64_t{request.session_limit};
 }
 
+bool is_newest_life(SqliteTransaction& transaction, const NodeRef& node) {
+  auto rows = transaction.select("SELECT 1 FROM nodes WHERE node = ? AND life = ?",
+                                 std::string_view(node.name), to_integer(node.life));
+  return rows.next();
+}
+
+ChargeResult fence(std::optional<Credits> balance) {
+  return {.outcome = ChargeResult::Outcome::fenced, .amount = {}, .balance = balance.value_or(Credits())};
+}
+
 ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, const ChargeRequest& request) {
   const auto balance = spendable(transaction, request.user);
-  if (!balance) return {};
+  if (!balance) return fence(balance);
   const auto stored = find_session(transaction, request.user, request.session);
-  const ChargeResult fenced{.outcome = ChargeResult::Outcome::fenced, .amount = {}, .balance = *balance};
-  if (stored && (!stored->live || stored->node != node)) return fenced;
+  if (stored && (!stored->live || stored->node != node)) return fence(balance);
   const std::int64_t last_number = stored ? stored->number : 0;
   if (stored && request.number == last_number) {
     return {outcome_of(stored->last.grant), stored->last.amount, stored->last.grant, *balance};
   }
-  if (request.number != last_number + 1) return fenced;
+  if (request.number != last_number + 1) return fence(balance);
 
   const Purchase bought = purchase(*balance, request.price, request.increment, request.rate);
   const auto rest = Credits::from_units(balance->units() - bought.amount.units());
@@ -135,15 +144,19 @@ void sqlite::end_session(SqliteTransaction& transaction, const Unposted& due, co
       to_integer(due.user), to_integer(due.session));
 }
 
-LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(std::string_view node,
+LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(const NodeRef& node,
                                                              std::span<const ChargeRequest> requests) {
   for (const ChargeRequest& request : requests) {
     if (auto refusal = check_charge(request)) return *refusal;
   }
   SqliteTransaction transaction(database_, Kind::write);
+  // Writers come one after the other, so that it goes on for as long as this takes.
+  const bool goes_on = is_newest_life(transaction, node);
   std::vector<ChargeResult> results;
   results.reserve(requests.size());
-  for (const ChargeRequest& request : requests) results.push_back(charge_one(transaction, node, request));
+  for (const ChargeRequest& request : requests)
+    results.push_back(goes_on ? charge_one(transaction, node.name, request)
+                              : fence(spendable(transaction, request.user)));
   if (auto done = transaction.commit(); !done) return done.error();
   return results;
 }

@@ -91,12 +91,11 @@ LedgerResult<NodeStart> SqliteLedger::start_node(std::string_view node, std::chr
   return start;
 }
 
-LedgerResult<Done> SqliteLedger::renew_lease(std::string_view node, NodeLife life,
-                                             std::chrono::milliseconds lease) {
+LedgerResult<Done> SqliteLedger::renew_lease(const NodeRef& node, std::chrono::milliseconds lease) {
   SqliteTransaction transaction(database_, Kind::write);
   const int renewed =
       transaction.execute("UPDATE nodes SET beat = beat + 1, lease_ms = ? WHERE node = ? AND life = ?",
-                          std::int64_t{lease.count()}, node, to_integer(life));
+                          std::int64_t{lease.count()}, std::string_view(node.name), to_integer(node.life));
   if (auto done = transaction.commit(); !done) return done.error();
   if (renewed == 0) return life_is_over();
   return Done{};

@@ -40,19 +40,20 @@ class Charging {
   void run() {
     try {
       const auto ledger = books_.open();
-      for (std::uint32_t round = 1; !stopping_; ++round) charge(*ledger, round);
+      const billing::NodeRef self = test::newest_life(*ledger, test::node);
+      for (std::uint32_t round = 1; !stopping_; ++round) charge(*ledger, self, round);
     } catch (...) {
       failure_ = std::current_exception();
     }
   }
 
-  void charge(billing::Ledger& ledger, std::uint32_t round) {
+  void charge(billing::Ledger& ledger, const billing::NodeRef& self, std::uint32_t round) {
     std::vector<billing::ChargeRequest> batch;
     for (std::int64_t user = 1; user <= sessions_of_a_batch; ++user)
       batch.push_back(next_charge(user, round));
     const bool during = auditing_;
     const auto begun = Clock::now();
-    const auto results = test::value_of(ledger.charge(test::node, batch));
+    const auto results = test::value_of(ledger.charge(self, batch));
     (during ? during_ : before_).push_back(Clock::now() - begun);
     for (const auto& result : results) {
       if (result.outcome != billing::ChargeResult::Outcome::granted)

@@ -95,7 +95,13 @@ EndRequest ending(const User& user, SessionId session, WallTime at, EndReason wh
   return {.user = user.id, .session = session, .why = why, .at = at};
 }
 
-LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, std::string_view on_node,
+NodeRef newest_life(Ledger& ledger, std::string_view name) {
+  for (const NodeSign& sign : value_of(ledger.changes_since(name, std::nullopt)).nodes)
+    if (sign.node == name && sign.life) return {sign.node, sign.life};
+  return {std::string(name), value_of(ledger.start_node(name, lease, new_year)).life};
+}
+
+LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, const NodeRef& on_node,
                                              const ChargeRequest& request) {
   for (;;) {
     const auto results = ledger.charge(on_node, std::span(&request, 1));
@@ -145,7 +151,7 @@ User LedgerContract::user_with(std::string_view name, Credits balance) {
 }
 
 ChargeResult LedgerContract::charge(const ChargeRequest& request) {
-  return value_of(ledger().charge(node, std::span(&request, 1))).at(0);
+  return value_of(ledger().charge(newest_life(ledger(), node), std::span(&request, 1))).at(0);
 }
 
 void LedgerContract::end(const EndRequest& request) {

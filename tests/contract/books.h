@@ -63,8 +63,10 @@ TokenHash token_of(std::string_view text);
 /// Minute `number` of a session; the first begins at new_year.
 ChargeRequest minute(const User& user, SessionId session, std::uint32_t number);
 EndRequest ending(const User& user, SessionId session, WallTime at, EndReason why = EndReason::idle);
+/// The newest life of a node, which is its first when it has not been started yet.
+NodeRef newest_life(Ledger& ledger, std::string_view name);
 /// Asks until somebody else's lock is no longer in the way, as a node does.
-LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, std::string_view on_node,
+LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, const NodeRef& on_node,
                                              const ChargeRequest& request);
 LedgerResult<Done> end_in_the_end(Ledger& ledger, const EndRequest& request);
 /// A pending order of 25 for 25 credits and a bonus of 2.
@@ -80,6 +82,7 @@ class LedgerContract : public testing::TestWithParam<Engine> {
   Books& books() { return *books_; }
 
   User user_with(std::string_view name, Credits balance);
+  /// On `node`, which is started if it has not been.
   ChargeResult charge(const ChargeRequest& request);
   void end(const EndRequest& request);
   void expect_clean_books();

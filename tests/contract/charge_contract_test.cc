@@ -11,7 +11,7 @@ using Outcome = ChargeResult::Outcome;
 class Charges : public LedgerContract {
  protected:
   std::vector<ChargeResult> charge_all(const std::vector<ChargeRequest>& requests) {
-    return value_of(ledger().charge(node, requests));
+    return value_of(ledger().charge(newest_life(ledger(), node), requests));
   }
 };
 PAYG_ON_EVERY_LEDGER(Charges);
@@ -154,7 +154,7 @@ TEST_P(Charges, AnAnswerThatWasLostIsGivenAgainByAnotherConnection) {
   charge(minute(alice, session_a, 1));
   const auto other = books().open();
   const auto request = minute(alice, session_a, 1);
-  const auto again = value_of(other->charge(node, std::span(&request, 1))).at(0);
+  const auto again = value_of(other->charge(newest_life(*other, node), std::span(&request, 1))).at(0);
   expect_same(again, Outcome::granted, minute_price, 1min, units(3'552'000));
 }
 
@@ -193,7 +193,8 @@ TEST_P(Charges, ASessionOfAnotherNodeIsFenced) {
   const User alice = user_with("alice", credits(1));
   charge(minute(alice, session_a, 1));
   const auto request = minute(alice, session_a, 2);
-  EXPECT_EQ(value_of(ledger().charge("node-2", std::span(&request, 1))).at(0).outcome, Outcome::fenced);
+  EXPECT_EQ(value_of(ledger().charge(newest_life(ledger(), "node-2"), std::span(&request, 1))).at(0).outcome,
+            Outcome::fenced);
   EXPECT_EQ(value_of(ledger().balance(alice.id)), units(3'552'000));
 }
 
@@ -245,7 +246,7 @@ TEST_P(Charges, ARequestThatCannotBeIsInvalidAndNothingOfItsBatchIsDone) {
   increment.increment = 0ms;
   for (const auto& bad : {number, price, increment}) {
     const std::array both = {good, bad};
-    EXPECT_EQ(refusal_of(ledger().charge(node, both)), "invalid");
+    EXPECT_EQ(refusal_of(ledger().charge(newest_life(ledger(), node), both)), "invalid");
   }
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(1));
 }

@@ -36,14 +36,14 @@ TEST_P(Concurrency, BatchesOfTwoNodesNeverOverspendAndSumExactly) {
   std::atomic<std::int64_t> taken{0};
   std::atomic<int> errors{0};
   at_once(2, [&](Ledger& own, int index) {
-    const std::string own_node = "node-" + std::to_string(index);
+    const NodeRef self = newest_life(own, "node-" + std::to_string(index));
     const SessionId session{static_cast<std::uint64_t>(index) + 1};
     std::array<std::uint32_t, 2> numbers{1, 1};
     for (int exhausted = 0; exhausted < 2;) {
       const std::size_t first = static_cast<std::size_t>(index), second = 1 - first;
       const std::array batch = {minute(users[first], session, numbers[first]),
                                 minute(users[second], session, numbers[second])};
-      const auto results = own.charge(own_node, batch);
+      const auto results = own.charge(self, batch);
       if (!results) {
         ++errors;
         return;
@@ -166,14 +166,14 @@ TEST_P(Concurrency, AnAuditInTheMiddleOfEverythingFindsNothing) {
       } while (at_work > 0);
       return;
     }
-    const std::string own_node = "node-" + std::to_string(index);
+    const NodeRef self = newest_life(own, "node-" + std::to_string(index));
     for (std::uint32_t round = 1; round <= 30; ++round) {
       const SessionId session{round * 10 + static_cast<std::uint64_t>(index)};
       for (const User& user : users) {
         const auto first = minute(user, session, 1);
         const auto last = ending(user, session, new_year);
-        if (!charge_in_the_end(own, own_node, first)) ++errors;
-        if (!own.post_usage(own_node, new_year, new_year)) ++errors;
+        if (!charge_in_the_end(own, self, first)) ++errors;
+        if (!own.post_usage(self.name, new_year, new_year)) ++errors;
         if (!own.adjust(user.id, units(1), to_string(session), "", new_year)) ++errors;
         if (!end_in_the_end(own, last)) ++errors;
       }

@@ -27,15 +27,16 @@ TEST(PostgresFaults, ALostConnectionIsOpenedAgainByTheNextCall) {
   value_of(ledger->migrate());
   const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
   value_of(ledger->adjust(alice.id, credits(1), "start", "", new_year));
+  const NodeRef self = newest_life(*ledger, node);
   const auto first = minute(alice, session_a, 1);
-  value_of(ledger->charge(node, std::span(&first, 1)));
+  value_of(ledger->charge(self, std::span(&first, 1)));
 
   server.stop_immediately();
-  EXPECT_EQ(refusal_of(ledger->charge(node, std::span(&first, 1))), "unavailable");
+  EXPECT_EQ(refusal_of(ledger->charge(self, std::span(&first, 1))), "unavailable");
   EXPECT_EQ(refusal_of(ledger->schema()), "unavailable");
   server.start();
   // Sent again as it was: the stored answer, and nothing taken twice.
-  const auto again = value_of(ledger->charge(node, std::span(&first, 1))).at(0);
+  const auto again = value_of(ledger->charge(self, std::span(&first, 1))).at(0);
   EXPECT_EQ(again.outcome, ChargeResult::Outcome::granted);
   EXPECT_EQ(again.balance, units(3'552'000));
 }
@@ -78,7 +79,7 @@ class PostgresLocks : public ::testing::Test {
   std::vector<ChargeResult::Outcome> charge(std::uint32_t number) {
     const std::array batch = {minute(alice, session_a, number), minute(bob, session_b, number)};
     std::vector<ChargeResult::Outcome> outcomes;
-    for (const ChargeResult& result : value_of(ledger->charge(node, batch)))
+    for (const ChargeResult& result : value_of(ledger->charge(newest_life(*ledger, node), batch)))
       outcomes.push_back(result.outcome);
     return outcomes;
   }
@@ -176,7 +177,7 @@ TEST(PostgresFaults, NothingIsKeptInTheDatabaseSession) {
   value_of(ledger->migrate());
   const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
   const auto first = minute(alice, session_a, 1);
-  value_of(ledger->charge(node, std::span(&first, 1)));
+  value_of(ledger->charge(newest_life(*ledger, node), std::span(&first, 1)));
   const auto left = database.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
   EXPECT_EQ(left, "0");
   EXPECT_EQ(database.run("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

@@ -25,7 +25,7 @@ class Nodes : public LedgerContract {
     throw std::runtime_error("no such node");
   }
   void charge_on(std::string_view name, const ChargeRequest& request) {
-    ASSERT_EQ(value_of(ledger().charge(name, std::span(&request, 1))).at(0).outcome,
+    ASSERT_EQ(value_of(ledger().charge(newest_life(ledger(), name), std::span(&request, 1))).at(0).outcome,
               ChargeResult::Outcome::granted);
   }
   void end_for_its_node(const EndRequest& request) { value_of(end_one_session(ledger(), request)); }
@@ -51,7 +51,7 @@ TEST_P(Nodes, EachStartBeginsANewLife) {
 TEST_P(Nodes, ARenewalRaisesTheBeatAndSaysHowLongTheLeaseIs) {
   const NodeLife life = start().life;
   const NodeSign before = sign_of(node);
-  value_of(ledger().renew_lease(node, life, 7s));
+  value_of(ledger().renew_lease({std::string(node), life}, 7s));
   const NodeSign after = sign_of(node);
   EXPECT_EQ(after.beat, before.beat + 1);
   EXPECT_EQ(after.lease, 7s);
@@ -61,9 +61,9 @@ TEST_P(Nodes, ARenewalRaisesTheBeatAndSaysHowLongTheLeaseIs) {
 TEST_P(Nodes, OnlyTheNewestLifeRenewsTheLease) {
   const NodeLife first = start().life;
   const NodeLife second = start().life;
-  EXPECT_EQ(refusal_of(ledger().renew_lease(node, first, lease)), "conflict");
-  EXPECT_EQ(refusal_of(ledger().renew_lease(node, second, lease)), "ok");
-  EXPECT_EQ(refusal_of(ledger().renew_lease("never-started", second, lease)), "conflict");
+  EXPECT_EQ(refusal_of(ledger().renew_lease({std::string(node), first}, lease)), "conflict");
+  EXPECT_EQ(refusal_of(ledger().renew_lease({std::string(node), second}, lease)), "ok");
+  EXPECT_EQ(refusal_of(ledger().renew_lease({"never-started", second}, lease)), "conflict");
 }
 
 TEST_P(Nodes, EveryNodeIsSeenByEveryNode) {
@@ -236,7 +236,7 @@ TEST_P(Nodes, TheSessionsOfASilentNodeAreEndedAndPostedOnce) {
   EXPECT_EQ(books().run("SELECT count(*) FROM metered_sessions WHERE why = 'node_lost'"), "2");
   EXPECT_EQ(changes_since(before, "node-2").ended.size(), 2U) << "it may wake up";
   const auto third = minute(alice, session_a, 3);
-  EXPECT_EQ(value_of(ledger().charge("node-2", std::span(&third, 1))).at(0).outcome,
+  EXPECT_EQ(value_of(ledger().charge(newest_life(ledger(), "node-2"), std::span(&third, 1))).at(0).outcome,
             ChargeResult::Outcome::fenced);
 
   const auto again = value_of(ledger().end_lost_sessions(silent, new_year + 2h));
@@ -250,7 +250,7 @@ TEST_P(Nodes, OneThatHasGivenASignSinceIsSpared) {
   const NodeLife life = start("node-2").life;
   charge_on("node-2", minute(alice, session_a, 1));
   const NodeSign seen = sign_of("node-2");
-  value_of(ledger().renew_lease("node-2", life, lease));
+  value_of(ledger().renew_lease({"node-2", life}, lease));
   EXPECT_EQ(value_of(ledger().end_lost_sessions(seen, new_year)).next, Next::spared);
 
   const NodeSign renewed = sign_of("node-2");
@@ -274,7 +274,7 @@ TEST_P(Nodes, ThousandsOfALostNodeAreEndedInPortions) {
       batch.push_back(request);
     }
   }
-  value_of(ledger().charge("node-2", batch));
+  value_of(ledger().charge(newest_life(ledger(), "node-2"), batch));
   const NodeSign silent = sign_of("node-2");
   std::int64_t ended = 0, portions = 0;
   for (auto next = Next::more; next == Next::more; ++portions) {
@@ -354,7 +354,7 @@ TEST_P(Nodes, SessionsOfOneCallCountEachOther) {
       limited(alice, 2, 3), limited(bob, 1, 3), minute(alice, SessionId{1}, 2), limited(alice, 3, 3),
       limited(alice, 4, 3), limited(bob, 2, 3), minute(alice, SessionId{9}, 5)};
   std::vector<ChargeResult::Outcome> outcomes;
-  for (const ChargeResult& result : value_of(ledger().charge(node, requests)))
+  for (const ChargeResult& result : value_of(ledger().charge(newest_life(ledger(), node), requests)))
     outcomes.push_back(result.outcome);
   using enum ChargeResult::Outcome;
   EXPECT_EQ(outcomes, (std::vector{granted, granted, granted, granted, too_many, granted, fenced}));
@@ -375,9 +375,9 @@ TEST_P(Nodes, ALimitHoldsHoweverManyNodesTryAtOnce) {
   for (std::uint64_t i = 0; i < 4; ++i) {
     nodes.emplace_back([&, i] {
       const auto own = books().open();
+      const NodeRef self = newest_life(*own, "node-" + std::to_string(i));
       for (std::uint64_t id = 1; id <= 5; ++id) {
-        const auto result = value_of(
-            charge_in_the_end(*own, "node-" + std::to_string(i), limited(alice, i * 100 + id, limit)));
+        const auto result = value_of(charge_in_the_end(*own, self, limited(alice, i * 100 + id, limit)));
         ++(result.outcome == ChargeResult::Outcome::granted ? granted : refused);
       }
     });

@@ -163,7 +163,7 @@ TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
     request.session = SessionId{id};
     batch.push_back(request);
   }
-  value_of(ledger().charge(node, batch));
+  value_of(ledger().charge(newest_life(ledger(), node), batch));
   value_of(ledger().post_usage(node, new_year, new_year + 1h));
   EXPECT_EQ(usage_of(alice).size(), 1'500U);
   EXPECT_EQ(usage_of(bob).size(), 1'000U);

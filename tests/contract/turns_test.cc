@@ -33,7 +33,7 @@ class PostgresTurns : public testing::Test {
   }
   std::vector<ChargeResult::Outcome> charge(const std::vector<ChargeRequest>& requests) {
     std::vector<ChargeResult::Outcome> outcomes;
-    for (const ChargeResult& result : value_of(ledger->charge(node, requests)))
+    for (const ChargeResult& result : value_of(ledger->charge(newest_life(*ledger, node), requests)))
       outcomes.push_back(result.outcome);
     return outcomes;
   }

@@ -90,9 +90,8 @@ LedgerResult<NodeStart> FailingLedger::start_node(std::string_view node, std::ch
   return attempt([&] { return ledger_->start_node(node, lease, at); });
 }
 
-LedgerResult<Done> FailingLedger::renew_lease(std::string_view node, NodeLife life,
-                                              std::chrono::milliseconds lease) {
-  return attempt([&] { return ledger_->renew_lease(node, life, lease); });
+LedgerResult<Done> FailingLedger::renew_lease(const NodeRef& node, std::chrono::milliseconds lease) {
+  return attempt([&] { return ledger_->renew_lease(node, lease); });
 }
 
 LedgerResult<Changes> FailingLedger::changes_since(std::string_view node, std::optional<ChangeMark> mark) {
@@ -103,7 +102,7 @@ LedgerResult<LostPortion> FailingLedger::end_lost_sessions(const NodeSign& last_
   return attempt([&] { return ledger_->end_lost_sessions(last_sign, at); });
 }
 
-LedgerResult<std::vector<ChargeResult>> FailingLedger::charge(std::string_view node,
+LedgerResult<std::vector<ChargeResult>> FailingLedger::charge(const NodeRef& node,
                                                               std::span<const ChargeRequest> requests) {
   return attempt([&] { return ledger_->charge(node, requests); });
 }

@@ -61,7 +61,7 @@ class FailingLedger : public billing::Ledger {
 
   billing::LedgerResult<billing::NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                                        WallTime at) override;
-  billing::LedgerResult<Done> renew_lease(std::string_view node, billing::NodeLife life,
+  billing::LedgerResult<Done> renew_lease(const billing::NodeRef& node,
                                           std::chrono::milliseconds lease) override;
   billing::LedgerResult<billing::Changes> changes_since(std::string_view node,
                                                         std::optional<billing::ChangeMark> mark) override;
@@ -69,7 +69,7 @@ class FailingLedger : public billing::Ledger {
                                                                 WallTime at) override;
 
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(
-      std::string_view node, std::span<const billing::ChargeRequest> requests) override;
+      const billing::NodeRef& node, std::span<const billing::ChargeRequest> requests) override;
   billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(
       std::span<const billing::EndRequest> requests) override;
   billing::LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;

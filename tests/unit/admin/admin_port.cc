@@ -104,7 +104,8 @@ billing::SessionId AdminPort::start_session(const billing::User& user, std::uint
                                       .from = host.standing_clock.wall_now(),
                                       .label = label,
                                       .exit = "direct"};
-  const auto results = ledger->charge("node-1", {&charge, 1});
+  const auto results = ledger->charge(
+      {"node-1", ledger->start_node("node-1", std::chrono::hours(1), charge.from)->life}, {&charge, 1});
   if (!results.ok()) throw std::runtime_error(results.error().message);
   EXPECT_EQ(results->at(0).outcome, billing::ChargeResult::Outcome::granted);
   return {id};

@@ -88,7 +88,8 @@ class Paygctl : public ::testing::Test {
                                .from = WallTime(std::chrono::hours(1)),
                                .label = "blue",
                                .exit = "direct"};
-    ASSERT_TRUE(ledger->charge("node-1", {&charge, 1}).ok());
+    const NodeRef node{"node-1", ledger->start_node("node-1", std::chrono::hours(1), charge.from)->life};
+    ASSERT_EQ(ledger->charge(node, {&charge, 1})->at(0).outcome, ChargeResult::Outcome::granted);
   }
 
   std::filesystem::path folder;

@@ -21,9 +21,12 @@ class BillingThreads : public testing::Test {
  protected:
   BillingThreads() {
     EXPECT_TRUE(ledger->migrate().ok());
-    EXPECT_TRUE(ledger->start_node("node-1", 7min, host.clock().wall_now()).ok());
+    thread.begin(start_node());
   }
 
+  NodeRef start_node() {
+    return {"node-1", ledger->start_node("node-1", 7min, host.clock().wall_now())->life};
+  }
   User add_user(const std::string& name) {
     const WallTime now = host.clock().wall_now();
     const User user = ledger->create_user(name, "", {static_cast<unsigned char>(++users)}, now).value();
@@ -61,7 +64,7 @@ class BillingThreads : public testing::Test {
   Signal held_up, go_on;
   Biller biller{table, minute_at_eighty_cents, {}, [this] { return random += 64; }};
   std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
-  BillingThread thread{{biller, host, health, failing(factory, faults), "node-1",
+  BillingThread thread{{biller, host, health, failing(factory, faults),
                         Spool::open(folder.path() + "/spool", "node-1").value(),
                         [this](const Cut&) { ++cuts; }}};
 };
@@ -76,6 +79,15 @@ TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {
   EXPECT_EQ(cuts, 1);
   EXPECT_TRUE(ledger->live_sessions(std::nullopt)->empty());
   EXPECT_EQ(ledger->transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
+}
+
+TEST_F(BillingThreads, OfAProcessThatWasSupersededASessionThatBeginsIsCutAndCostsNothing) {
+  const User alice = add_user("alice");
+  (void)start_node();
+  connect(alice.id);
+  EXPECT_TRUE(eventually([&] { return cuts == 1; }));
+  EXPECT_TRUE(ledger->live_sessions(std::nullopt)->empty());
+  EXPECT_EQ(*ledger->balance(alice.id), *Credits::parse("10"));
 }
 
 TEST_F(BillingThreads, ManyUsersAreCutInPortionsBetweenWhichOtherThingsAreDone) {

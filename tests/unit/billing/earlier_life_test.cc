@@ -30,7 +30,11 @@ class EarlierLives : public testing::Test {
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse(credits), name, "", now()).ok());
     return user;
   }
-  std::vector<LeftOpen> start_node() { return ledger->start_node("node-1", 1h, now())->left_open; }
+  std::vector<LeftOpen> start_node() {
+    const NodeStart start = *ledger->start_node("node-1", 1h, now());
+    self.life = start.life;
+    return start.left_open;
+  }
   WallTime now() const { return host.clock().wall_now(); }
   ChargeRequest minute(const User& user, std::uint32_t number) const {
     return {.user = user.id,
@@ -45,11 +49,13 @@ class EarlierLives : public testing::Test {
   }
   /// Reaches the ledger while the node lives.
   void charge(const User& user, std::uint32_t number) {
-    EXPECT_TRUE(ledger->charge("node-1", std::vector{minute(user, number)}).ok());
+    EXPECT_EQ(ledger->charge(self, std::vector{minute(user, number)})->at(0).outcome,
+              ChargeResult::Outcome::granted);
   }
   EarlierLife restart(std::vector<ChargeRequest> spooled) {
-    EarlierLife life("node-1", host, std::move(spooled));
-    life.set_left_open(start_node());
+    EarlierLife life(host, std::move(spooled));
+    auto left_open = start_node();
+    life.begin(self, std::move(left_open));
     return life;
   }
   /// What the user's history shows as used, in minutes, and how many lines it takes.
@@ -69,6 +75,7 @@ class EarlierLives : public testing::Test {
   PostgresDatabase database;
   LoggingHost host;
   std::unique_ptr<Ledger> ledger = open_ledger(database.url()).value()();
+  NodeRef self{.name = "node-1"};
   User alice, bob;
 };
 

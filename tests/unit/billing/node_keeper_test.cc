@@ -58,6 +58,7 @@ class Keeper : public testing::Test {
 
   /// A session of node-2's that is open, with a minute that is not posted.
   void charge_on_node_2(const User& user) {
+    const NodeRef node_2{"node-2", ledger->start_node("node-2", 10s, host.clock().wall_now())->life};
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse("1"), "start", "", host.clock().wall_now()).ok());
     const std::array minute = {ChargeRequest{.user = user.id,
                                              .session = SessionId{7},
@@ -68,11 +69,11 @@ class Keeper : public testing::Test {
                                              .from = host.clock().wall_now(),
                                              .label = {},
                                              .exit = {}}};
-    EXPECT_EQ(ledger->charge("node-2", minute)->at(0).outcome, ChargeResult::Outcome::granted);
+    EXPECT_EQ(ledger->charge(node_2, minute)->at(0).outcome, ChargeResult::Outcome::granted);
   }
   /// Nothing that anybody listens to but that it is ready, and out of service.
   NodeKeeper::Listener listener() {
-    return {.on_ready = [this] { ready.set(); },
+    return {.on_ready = [this](const auto&) { ready.set(); },
             .on_users_changed = [](const auto&) {},
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
@@ -103,7 +104,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
   std::atomic<int> alice_confirmed = 0;
   Signal alice_was_confirmed, bob_was_confirmed;
   NodeKeeper keeper(factory, settings, health, host,
-                    {.on_ready = [&] { ready.set(); },
+                    {.on_ready = [&](const auto&) { ready.set(); },
                      // Longer than any change is confirmed for.
                      .on_users_changed = [&](const auto&) { host.fake_clock.advance(1h); },
                      .on_user_confirmed =
@@ -151,7 +152,7 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
     two_more_made.wait();
   };
   NodeKeeper keeper(factory, settings, health, host,
-                    {.on_ready = [&] { ready.set(); },
+                    {.on_ready = [&](const auto&) { ready.set(); },
                      .on_users_changed = note,
                      .on_user_confirmed = [](const User&) {},
                      .on_session_ended = [](SessionId) {},
@@ -188,7 +189,6 @@ TEST_F(Keeper, RenewsTheLeaseAsTimeGoesBy) {
 
 TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
   ASSERT_TRUE(ledger->migrate().ok());
-  ASSERT_TRUE(ledger->start_node("node-2", 10s, host.clock().wall_now()).ok());
   const User alice = add_user("alice", 1);
   charge_on_node_2(alice);
   NodeKeeper keeper(factory, settings, health, host, listener());

@@ -32,7 +32,8 @@ class NodeStart : public testing::Test {
                                            .from = started,
                                            .label = {},
                                            .exit = {}}};
-    EXPECT_TRUE(ledger->charge("node-1", left).ok());
+    const NodeRef earlier{"node-1", ledger->start_node("node-1", std::chrono::minutes(7), started)->life};
+    EXPECT_EQ(ledger->charge(earlier, left)->at(0).outcome, ChargeResult::Outcome::granted);
   }
 
   const WallTime started{std::chrono::milliseconds(1'767'225'600'000)};

@@ -39,10 +39,10 @@ class PostgresEngine final : public Engine {
 
 class LedgerTill final : public Till {
  public:
-  explicit LedgerTill(Ledger& ledger) : ledger_(ledger) {}
+  LedgerTill(Ledger& ledger, billing::NodeRef node) : ledger_(ledger), node_(std::move(node)) {}
 
   Charged charge(const std::vector<billing::ChargeRequest>& requests) override {
-    return ledger_.charge("node-1", requests);
+    return ledger_.charge(node_, requests);
   }
   Ended end(const std::vector<billing::EndRequest>& requests) override {
     return ledger_.end_sessions(requests);
@@ -50,6 +50,7 @@ class LedgerTill final : public Till {
 
  private:
   Ledger& ledger_;
+  const billing::NodeRef node_;
 };
 
 struct EngineChoice {
@@ -63,7 +64,7 @@ class Totals : public ::testing::TestWithParam<EngineChoice> {
     const auto factory = billing::open_ledger(engine_->url());
     ledger_ = (*factory)();
     EXPECT_TRUE(ledger_->migrate().ok());
-    EXPECT_TRUE(ledger_->start_node("node-1", std::chrono::minutes(7), FakeClock::wall_start).ok());
+    node_.life = ledger_->start_node(node_.name, std::chrono::minutes(7), FakeClock::wall_start)->life;
   }
 
   UserId user_with(const std::string& name, Credits credits) {
@@ -77,6 +78,7 @@ class Totals : public ::testing::TestWithParam<EngineChoice> {
 
   std::unique_ptr<Engine> engine_ = GetParam().make();
   std::unique_ptr<Ledger> ledger_;
+  billing::NodeRef node_{.name = "node-1"};
 };
 
 TEST_P(Totals, TenTwentySevenAndFiftySevenCreditsLastExactlyAsLongAsSold) {
@@ -90,7 +92,7 @@ TEST_P(Totals, TenTwentySevenAndFiftySevenCreditsLastExactlyAsLongAsSold) {
   std::array packages{Package{"a", "10", std::chrono::minutes(750)},
                       Package{"b", "27", std::chrono::minutes(2025)},
                       Package{"c", "57", std::chrono::minutes(4275)}};
-  LedgerTill till(*ledger_);
+  LedgerTill till(*ledger_, node_);
   MeterRig rig(till);
   for (Package& package : packages) {
     package.id = user_with(package.user, *Credits::parse(package.credits));
@@ -109,7 +111,7 @@ TEST_P(Totals, TenTwentySevenAndFiftySevenCreditsLastExactlyAsLongAsSold) {
 
 TEST_P(Totals, TwoSessionsOfOneUserSpendOneBalanceExactly) {
   const UserId user = user_with("a", Credits::from_units(48'000 * 7));
-  LedgerTill till(*ledger_);
+  LedgerTill till(*ledger_, node_);
   MeterRig rig(till);
   const auto blue = rig.connect(user, "blue"), red = rig.connect(user, "red");
   rig.run_dry();

@@ -243,13 +243,13 @@ void Examiner::answer_is_missing(SessionId id) {
 
 /// Rule 3: it ends only where nobody is connected.
 void Examiner::check_idle_end(const SessionBook& session, MonotonicTime at) {
+  const UserBook& user = book_of(session.user);
   const Stay* stay = stay_of(session);
-  const bool ran_dry = session.last_grant < session.last_increment ||
-                       users_[session.user.value].was_empty_at >= session.paid_until;
+  const bool ran_dry = session.last_grant < session.last_increment || user.was_empty_at >= session.paid_until;
   // What fell due while the node was stopped is judged by who is there when it goes on.
   const bool was_stopped = nodes_[index(session.node)].continued_at >= session.paid_until;
   // What was still owed was refused with him.
-  const bool was_fenced = users_[session.user.value].was_disabled_at >= session.paid_until;
+  const bool was_fenced = user.state == UserState::disabled || user.was_disabled_at >= session.paid_until;
   if (stay && !ran_dry && !was_stopped && !was_fenced && was_open(*stay, session.paid_until))
     report(Law::connected, at, session.user, session.id,
            "ended for want of a connection at " + show_time(session.paid_until) + ", where one was open");

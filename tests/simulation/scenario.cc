@@ -59,6 +59,19 @@ Scenario make_scenario(std::uint64_t seed, Size size) {
   return made;
 }
 
+Scenario make_crowd(std::uint64_t seed) {
+  Scenario made = make_scenario(seed, Size::full);
+  made.users.resize(300);
+  made.nodes = most_nodes;
+  made.length = 24h;
+  made.faults = {};
+  made.faults.add(Fault::outages);
+  made.fault_pause = 15min;
+  made.outage_grace = 5min;
+  made.heavy_percent = 80;
+  return made;
+}
+
 Scenario break_part(Scenario scenario, Sabotage part) {
   scenario.sabotage = part;
   if (part == Sabotage::locks_in_order_asked) scenario.locking = Locking::waits_as_asked;

@@ -141,6 +141,9 @@ struct Scenario {
 enum class Size { small, full };
 
 Scenario make_scenario(std::uint64_t seed, Size size);
+/// Hundreds of users on every node, and a ledger that is away again and again: as it comes back, every node
+/// has a large batch with the same users in it.
+Scenario make_crowd(std::uint64_t seed);
 /// The same with one part broken.
 Scenario break_part(Scenario scenario, Sabotage part);
 /// One line: what the seed has come to.

@@ -52,7 +52,7 @@ TEST(Simulation, EveryLawHoldsInManySmallWorldsWhereTroublesMeetMoreOften) {
 }
 
 TEST(Simulation, TheSameSeedIsTheSameRunToTheNanosecond) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     const Scenario scenario = make_scenario(seed, Size::small);
     const Report first = run(scenario), second = run(scenario);
     EXPECT_EQ(first.digest, second.digest);
@@ -69,8 +69,8 @@ TEST(Simulation, AnotherSeedIsAnotherRun) {
 }
 
 TEST(Simulation, BatchesThatWaitForRowsInTheOrderOfTheUsersMeetNoDeadlock) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    Scenario scenario = make_scenario(seed, Size::small);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Scenario scenario = make_crowd(seed);
     scenario.locking = Locking::waits_in_order;
     const Report report = run(scenario);
     const bool is_deadlock = report.finding && report.finding->law == Law::no_deadlock;

@@ -17,95 +17,116 @@ void log_ended(plugin::Host& host, std::int64_t sessions, std::string_view node,
                " had left open: " + posted.to_exact_string() + " credits");
 }
 
-LedgerResult<Done> EarlierLife::settle(Ledger& ledger) {
-  const auto charged = send_charges(ledger);
-  return charged ? end_sessions(ledger) : charged;
+void EarlierLife::begin(NodeRef node, const std::vector<LeftOpen>& left_open) {
+  node_ = std::move(node);
+  locked_in_a_row_ = 0;
+  left_open_.clear();
+  locked_.clear();
+  unposted_.clear();
+  for (const LeftOpen& one : left_open) {
+    const SessionKey key{one.user, one.session};
+    // Those that are still to be charged come when they have been.
+    if (replay_.holds(key)) {
+      unposted_.emplace(key, one.unposted);
+    } else {
+      left_open_.push_back(one);
+    }
+  }
+}
+
+LedgerResult<EarlierLife::Left> EarlierLife::settle(Ledger& ledger) {
+  const auto settled = settle_portion(ledger);
+  const Left after = settled ? left() : Left::more;
+  if (!settled || after != Left::more) say_what_was_done();
+  return settled ? LedgerResult<Left>(after) : settled.error();
+}
+
+LedgerResult<Done> EarlierLife::settle_portion(Ledger& ledger) {
+  if (may_have_free_charges()) {
+    const auto charges = replay_.take(portion_size);
+    const std::size_t before = replay_.charges_left();
+    if (const auto sent = send(charges, ledger); !sent) return sent;
+    locked_in_a_row_ = replay_.charges_left() < before ? 0 : locked_in_a_row_ + charges.size();
+  }
+  return end_first(std::min(portion_size, left_open_.size()), Turn::if_free, ledger);
 }
 
 LedgerResult<Done> EarlierLife::settle_one_in_line(Ledger& ledger) {
-  if (!replay_.is_done()) {
+  const auto settled = [&] {
+    if (replay_.is_done())
+      return end_first(std::min<std::size_t>(1, left_open_.size()), Turn::in_line, ledger);
     const ChargeRequest one = replay_.take_one_in_line();
     return send({&one, 1}, ledger);
-  }
-  if (left_open_.empty()) return Done{};
-  const LeftOpen one = left_open_.front();
-  left_open_.erase(left_open_.begin());
-  const auto ended = end({&one, 1}, Turn::in_line, ledger);
-  if (!ended) left_open_.push_back(one);
-  return ended;
+  }();
+  left_open_.insert(left_open_.end(), locked_.begin(), locked_.end());
+  locked_.clear();
+  say_what_was_done();
+  return settled;
 }
 
-/// Until all are sent, or nobody is left who is not locked.
-LedgerResult<Done> EarlierLife::send_charges(Ledger& ledger) {
-  const std::size_t before = replay_.charges_left();
-  std::size_t left = before;
-  for (std::size_t seen = 0; !replay_.is_done() && seen < replay_.sessions_left();) {
-    const auto charges = replay_.take(portion_size);
-    if (const auto sent = send(charges, ledger); !sent) return sent;
-    const bool has_moved = replay_.charges_left() < std::exchange(left, replay_.charges_left());
-    seen = has_moved ? 0 : seen + charges.size();
-  }
-  if (left < before) {
-    host_.log(plugin::LogLevel::warning, "billing",
-              "sent " + std::to_string(before - left) + " charges that node " + node_.name +
-                  " had kept in its spool to the ledger");
-  }
-  return Done{};
+bool EarlierLife::may_have_free_charges() const noexcept {
+  return locked_in_a_row_ < replay_.sessions_left();
+}
+
+/// When everybody has been looked at, those who were locked come again.
+EarlierLife::Left EarlierLife::left() {
+  if (may_have_free_charges() || !left_open_.empty()) return Left::more;
+  locked_in_a_row_ = 0;
+  left_open_.swap(locked_);
+  return replay_.is_done() && left_open_.empty() ? Left::nothing : Left::locked;
 }
 
 LedgerResult<Done> EarlierLife::send(std::span<const ChargeRequest> charges, Ledger& ledger) {
+  const std::size_t before = replay_.charges_left();
   const auto results = ledger.charge(node_, charges);
   if (!results) return results.error();
   replay_.on_charged(*results);
+  sent_ += before - replay_.charges_left();
   for (const LeftOpen& session : replay_.take_finished()) add_left_open(session);
   return Done{};
 }
 
-void EarlierLife::add_left_open(const LeftOpen& session) {
-  const auto known = std::find_if(left_open_.begin(), left_open_.end(), [&](const LeftOpen& other) {
-    return other.user == session.user && other.session == session.session;
-  });
-  if (known == left_open_.end()) return left_open_.push_back(session);
-  if (const auto sum = known->unposted.plus(session.unposted)) known->unposted = *sum;
-}
-
-LedgerResult<Done> EarlierLife::end_sessions(Ledger& ledger) {
-  std::vector<LeftOpen> all = std::exchange(left_open_, {});
-  // Those that are still to be charged come when they have been.
-  const auto held = std::stable_partition(
-      all.begin(), all.end(), [this](const LeftOpen& one) { return !replay_.holds(one.user, one.session); });
-  left_open_.assign(held, all.end());
-  all.erase(held, all.end());
-  for (std::size_t begin = 0; begin < all.size(); begin += portion_size) {
-    const auto portion = std::span(all).subspan(begin, std::min(portion_size, all.size() - begin));
-    if (const auto ended = end(portion, Turn::if_free, ledger); !ended) {
-      left_open_.insert(left_open_.end(), all.begin() + static_cast<std::ptrdiff_t>(begin), all.end());
-      return ended;
-    }
+void EarlierLife::add_left_open(const LeftOpen& finished) {
+  LeftOpen session = finished;
+  if (const auto before = unposted_.find({finished.user, finished.session}); before != unposted_.end()) {
+    if (const auto sum = before->second.plus(finished.unposted)) session.unposted = *sum;
+    unposted_.erase(before);
   }
-  return Done{};
+  left_open_.push_back(session);
 }
 
 /// Those who are locked are left open.
-LedgerResult<Done> EarlierLife::end(std::span<const LeftOpen> portion, Turn turn, Ledger& ledger) {
+LedgerResult<Done> EarlierLife::end_first(std::size_t count, Turn turn, Ledger& ledger) {
+  if (count == 0) return Done{};
+  const auto begin = left_open_.begin(), end = begin + static_cast<std::ptrdiff_t>(count);
   const WallTime now = host_.clock().wall_now();
   std::vector<EndRequest> ends;
-  for (const LeftOpen& one : portion)
-    ends.push_back({one.user, one.session, EndReason::node_lost, now, turn});
+  for (auto one = begin; one != end; ++one)
+    ends.push_back({one->user, one->session, EndReason::node_lost, now, turn});
   const auto outcomes = ledger.end_sessions(ends);
   if (!outcomes) return outcomes.error();
-  std::int64_t ended = 0;
-  Credits posted;
-  for (std::size_t i = 0; i < portion.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     if ((*outcomes)[i] == EndOutcome::later) {
-      left_open_.push_back(portion[i]);
+      locked_.push_back(left_open_[i]);
       continue;
     }
-    ++ended;
-    if (const auto sum = posted.plus(portion[i].unposted)) posted = *sum;
+    ++ended_;
+    if (const auto sum = posted_.plus(left_open_[i].unposted)) posted_ = *sum;
   }
-  if (ended > 0) log_ended(host_, ended, node_.name, posted);
+  left_open_.erase(begin, end);
   return Done{};
+}
+
+void EarlierLife::say_what_was_done() {
+  if (sent_ > 0) {
+    host_.log(plugin::LogLevel::warning, "billing",
+              "sent " + std::to_string(sent_) + " charges that node " + node_.name +
+                  " had kept in its spool to the ledger");
+  }
+  if (ended_ > 0) log_ended(host_, ended_, node_.name, posted_);
+  sent_ = 0;
+  ended_ = 0;
+  posted_ = {};
 }
 
 }  // namespace payg::billing

@@ -30,6 +30,10 @@ static_assert(confirmed_for > 2 * Ledger::longest_silence);
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
 
+std::string superseded(const std::string& node) {
+  return "another process has started by the name of this node, " + node;
+}
+
 }  // namespace
 
 NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& health, plugin::Host& host,
@@ -40,7 +44,7 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       host_(host),
       listener_(std::move(listener)),
       self_{.name = settings_.node},
-      earlier_life_(host, settings_.spooled),
+      earlier_life_(host, std::move(settings_.spooled)),
       watch_(settings_.node),
       pause_(look_interval),
       usage_posted_at_(host.clock().now()),
@@ -89,10 +93,16 @@ NodeKeeper::Tick NodeKeeper::pause(std::chrono::milliseconds time) {
   return changed_.wait_for(lock, time, [this] { return stopping_; }) ? Tick::stop : Tick::go_on;
 }
 
+bool NodeKeeper::is_stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 void NodeKeeper::run() {
   pthread_setname_np(pthread_self(), "payg-keeper");
   const std::unique_ptr<Ledger> ledger = factory_();
-  while (!prepare(*ledger)) {
+  for (Prepared prepared = prepare(*ledger); prepared != Prepared::ready; prepared = prepare(*ledger)) {
+    if (prepared == Prepared::life_is_over) return step_down();
     if (pause(pause_) == Tick::stop) return;
     pause_ = std::min(2 * pause_, longest_pause);
   }
@@ -109,43 +119,58 @@ std::chrono::milliseconds NodeKeeper::set_lease(std::chrono::milliseconds lease)
 
 // ---- getting ready
 
-bool NodeKeeper::prepare(Ledger& ledger) {
+NodeKeeper::Prepared NodeKeeper::prepare(Ledger& ledger) {
   const auto prepared = prepare_step_by_step(ledger);
   health_.note_read("getting the ledger ready", prepared);
+  if (prepared && *prepared == Life::is_over) {
+    set_progress(Progress::failed, superseded(settings_.node));
+    return Prepared::life_is_over;
+  }
   if (prepared.ok()) {
     listener_.on_ready(self_);
     set_progress(Progress::ready, {});
-    return true;
+    return Prepared::ready;
   }
   const bool may_mend_itself = prepared.error().code == LedgerError::Code::unavailable;
   set_progress(may_mend_itself ? Progress::trying : Progress::failed, prepared.error().message);
-  return false;
+  return Prepared::not_yet;
 }
 
-LedgerResult<Done> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
+LedgerResult<NodeKeeper::Life> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   const auto migrated = ledger.migrate();
   if (!migrated) return migrated.error();
   renewed_at_ = host_.clock().now();
-  auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
+  const auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
   if (!started) return started.error();
   self_.life = started->life;
-  earlier_life_.begin(self_, std::move(started->left_open));
+  earlier_life_.begin(self_, started->left_open);
   const auto settled = settle_earlier_life(ledger);
-  if (!settled) return settled;
+  if (!settled || *settled == Life::is_over) return settled;
   const auto provided = provide_demo_user(ledger);
-  if (!provided) return provided;
+  if (!provided) return provided.error();
   const auto changes = ledger.changes_since(settings_.node, std::nullopt);
   if (!changes) return changes.error();
   mark_ = changes->upto;
-  return Done{};
+  return Life::goes_on;
 }
 
-/// Whose user is locked is tried again at the next look, and holds up nobody who wants to start.
-LedgerResult<Done> NodeKeeper::settle_earlier_life(Ledger& ledger) {
-  const auto settled = earlier_life_.settle(ledger);
+/// All that is free: whose user is locked is tried again at the next look, and holds up nobody who wants to
+/// start. A spool may take longer than the lease, and when that runs out the others end what is left in it.
+LedgerResult<NodeKeeper::Life> NodeKeeper::settle_earlier_life(Ledger& ledger) {
+  for (;;) {
+    const auto left = settle_portion(ledger);
+    if (!left) return left.error();
+    // Who has to stop leaves the rest to the next start.
+    if (*left != EarlierLife::Left::more || is_stopping()) return Life::goes_on;
+    if (renew_lease(ledger) == Life::is_over) return Life::is_over;
+  }
+}
+
+LedgerResult<EarlierLife::Left> NodeKeeper::settle_portion(Ledger& ledger) {
+  const auto left = earlier_life_.settle(ledger);
   if (auto charges = earlier_life_.take_settled_charges(); !charges.empty())
     listener_.on_spool_settled(std::move(charges));
-  return settled;
+  return left;
 }
 
 LedgerResult<Done> NodeKeeper::provide_demo_user(Ledger& ledger) {
@@ -241,16 +266,17 @@ void NodeKeeper::end_sessions_of_lost_nodes(Ledger& ledger) {
   }
 }
 
+/// One portion at each look, as above.
 void NodeKeeper::settle_what_is_left(Ledger& ledger) {
-  const auto settled = settle_earlier_life(ledger);
-  report("settling what an earlier life left", settled);
-  if (settled)
-    report("settling what an earlier life left, in line", earlier_life_.settle_one_in_line(ledger));
+  const auto left = settle_portion(ledger);
+  report("settling what an earlier life left", left);
+  if (!left || *left != EarlierLife::Left::locked) return;
+  report("settling what an earlier life left, in line", earlier_life_.settle_one_in_line(ledger));
 }
 
 void NodeKeeper::step_down() {
   host_.log(plugin::LogLevel::error, "billing",
-            "another process has started by the name of this node, " + settings_.node +
+            superseded(settings_.node) +
                 ": nothing is sold here any more. Give each node a name of its own and start this one again");
   listener_.on_superseded();
 }
@@ -262,6 +288,7 @@ void NodeKeeper::report(const std::string& what, const LedgerResult<T>& result) 
   if (std::exchange(said, result.error().message) != result.error().message) health_.note_write(what, result);
 }
 
+/// One portion at each look, until all is posted.
 void NodeKeeper::post_usage(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto posted = ledger.post_usage(settings_.node, now - usage_post_age, now);

@@ -27,7 +27,8 @@ namespace payg::billing {
 /// up to date, announces the node, settles what an earlier life of it left and makes the demo user, trying
 /// for as long as the ledger is away. Then, several times a second, it asks what others have changed: users,
 /// and sessions of this node that were ended elsewhere; it renews the node's lease, ends the sessions of
-/// other nodes whose leases ran out, and posts usage well within the hour.
+/// other nodes whose leases ran out, and posts usage well within the hour. Whatever may be much of it does in
+/// portions, one at a look, or with the lease renewed in between: nothing makes the node look dead.
 ///
 /// Two processes by one node name: whoever started last is the node. The other one learns of it at its next
 /// look, says so in the log, and is out of service from then on, until it is started again under a name of
@@ -48,7 +49,8 @@ class NodeKeeper {
     std::function<void(SessionId)> on_session_ended;  ///< by somebody else
     /// Charges of an earlier life that need not be kept in the spool any longer.
     std::function<void(std::vector<ChargeKey>)> on_spool_settled;
-    /// Another process has started by this node's name: nothing is sold here any more. The last call.
+    /// Another process has started by this node's name: nothing is sold here any more. The last call, also
+    /// when it was not ready yet.
     std::function<void()> on_superseded;
   };
 
@@ -87,11 +89,13 @@ class NodeKeeper {
  private:
   enum class Tick { go_on, stop };
   enum class Life { goes_on, is_over };
+  enum class Prepared { ready, not_yet, life_is_over };
 
   void run();
-  bool prepare(Ledger& ledger);
-  LedgerResult<Done> prepare_step_by_step(Ledger& ledger);
-  LedgerResult<Done> settle_earlier_life(Ledger& ledger);
+  Prepared prepare(Ledger& ledger);
+  LedgerResult<Life> prepare_step_by_step(Ledger& ledger);
+  LedgerResult<Life> settle_earlier_life(Ledger& ledger);
+  LedgerResult<EarlierLife::Left> settle_portion(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
   Life keep(Ledger& ledger);
   /// nullopt: the ledger gave no answer.
@@ -109,9 +113,10 @@ class NodeKeeper {
   void report(const std::string& what, const LedgerResult<T>& result);
   void set_progress(Progress progress, std::string failure);
   Tick pause(std::chrono::milliseconds time);
+  bool is_stopping() const;
 
   const LedgerFactory factory_;
-  const Settings settings_;
+  Settings settings_;
   LedgerHealth& health_;
   plugin::Host& host_;
   const Listener listener_;
@@ -121,7 +126,7 @@ class NodeKeeper {
   EarlierLife earlier_life_;
   ChangeMark mark_;
   LeaseWatch watch_;
-  MonotonicTime renewed_at_;
+  MonotonicTime renewed_at_{};
   std::chrono::milliseconds pause_;             // before the next look
   std::map<std::string, std::string> failing_;  // what does, and what the log has said of it
   struct Recent {

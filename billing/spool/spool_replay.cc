@@ -5,58 +5,58 @@
 
 namespace payg::billing {
 
-SpoolReplay::SpoolReplay(std::vector<ChargeRequest> charges) : charges_left_(charges.size()) {
-  for (ChargeRequest& charge : charges) {
-    const bool is_same = !sessions_.empty() && sessions_.back().charges.back().user == charge.user &&
-                         sessions_.back().charges.back().session == charge.session;
-    if (!is_same) sessions_.emplace_back();
-    sessions_.back().charges.push_back(std::move(charge));
+SpoolReplay::SpoolReplay(std::vector<ChargeRequest> charges)
+    : charges_(std::move(charges)), charges_left_(charges_.size()) {
+  for (std::size_t place = 0; place < charges_.size(); ++place) {
+    const bool is_another = place == 0 || charges_[place].user != charges_[place - 1].user ||
+                            charges_[place].session != charges_[place - 1].session;
+    if (is_another) {
+      sessions_.push_back({.next = place, .end = place, .charged = {}});
+      held_.insert({charges_[place].user, charges_[place].session});
+    }
+    ++sessions_.back().end;
   }
-}
-
-bool SpoolReplay::holds(UserId user, SessionId session) const {
-  return std::any_of(sessions_.begin(), sessions_.end(), [&](const Pending& pending) {
-    return pending.charges.front().user == user && pending.charges.front().session == session;
-  });
 }
 
 std::vector<ChargeRequest> SpoolReplay::take(std::size_t most) const {
   std::vector<ChargeRequest> next;
+  next.reserve(std::min(most, sessions_.size()));
   for (std::size_t i = 0; i < std::min(most, sessions_.size()); ++i)
-    next.push_back(sessions_[i].charges.front());
+    next.push_back(charges_[sessions_[i].next]);
   return next;
 }
 
 ChargeRequest SpoolReplay::take_one_in_line() const {
-  ChargeRequest one = sessions_.front().charges.front();
+  ChargeRequest one = charges_[sessions_.front().next];
   one.turn = Turn::in_line;
   return one;
 }
 
 void SpoolReplay::on_charged(std::span<const ChargeResult> results) {
   for (const ChargeResult& result : results) {
-    Pending session = std::move(sessions_.front());
+    const Pending session = sessions_.front();
     sessions_.pop_front();
-    settle(std::move(session), result);
+    settle(session, result);
   }
+  if (is_done()) charges_ = {};
 }
 
 void SpoolReplay::settle(Pending session, const ChargeResult& result) {
-  if (result.outcome == ChargeResult::Outcome::later) return sessions_.push_back(std::move(session));
-  const ChargeRequest charge = take_first(session);
+  if (result.outcome == ChargeResult::Outcome::later) return sessions_.push_back(session);
+  const ChargeRequest& charge = charges_[session.next];
+  settle_next(session);
   if (const auto sum = session.charged.plus(result.amount)) session.charged = *sum;
   const bool goes_on = result.outcome == ChargeResult::Outcome::fenced || result.grant == charge.increment;
-  if (goes_on && !session.charges.empty()) return sessions_.push_back(std::move(session));
-  while (!session.charges.empty()) (void)take_first(session);
+  if (goes_on && session.next < session.end) return sessions_.push_back(session);
+  while (session.next < session.end) settle_next(session);
+  held_.erase({charge.user, charge.session});
   finished_.push_back({charge.user, charge.session, session.charged});
 }
 
-ChargeRequest SpoolReplay::take_first(Pending& session) {
-  ChargeRequest charge = std::move(session.charges.front());
-  session.charges.pop_front();
+void SpoolReplay::settle_next(Pending& session) {
+  const ChargeRequest& charge = charges_[session.next++];
   --charges_left_;
   settled_.push_back({charge.user, charge.session, charge.number});
-  return charge;
 }
 
 }  // namespace payg::billing

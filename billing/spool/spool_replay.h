@@ -2,13 +2,29 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <span>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "billing/ledger/ledger.h"
 
 namespace payg::billing {
+
+/// A session by the two ids that name it.
+struct SessionKey {
+  UserId user;
+  SessionId session;
+  bool operator==(const SessionKey&) const = default;
+
+  struct Hash {
+    std::size_t operator()(const SessionKey& key) const noexcept {
+      // The session's number is random already; the user's, which is not, tells the few apart that share one.
+      return std::hash<SessionId>{}(key.session) ^ (std::hash<UserId>{}(key.user) * 0x9e3779b97f4a7c15U);
+    }
+  };
+};
 
 /// Brings what an earlier life of the node has left in its spool to the ledger: each session's charges one
 /// after the other, in the order of their numbers. Those that the ledger has already are fenced by it, and
@@ -25,7 +41,7 @@ class SpoolReplay {
   std::size_t sessions_left() const noexcept { return sessions_.size(); }
   std::size_t charges_left() const noexcept { return charges_left_; }
   /// Whether this session has charges left.
-  bool holds(UserId user, SessionId session) const;
+  bool holds(const SessionKey& session) const { return held_.contains(session); }
 
   /// The next charge of each of the next `most` sessions, to be sent in one call.
   std::vector<ChargeRequest> take(std::size_t most) const;
@@ -41,15 +57,19 @@ class SpoolReplay {
   std::vector<ChargeKey> take_settled() { return std::exchange(settled_, {}); }
 
  private:
+  /// A session whose charges_[next] to charges_[end - 1] are left.
   struct Pending {
-    std::deque<ChargeRequest> charges;
+    std::size_t next;
+    std::size_t end;
     Credits charged;
   };
 
   void settle(Pending session, const ChargeResult& result);
-  ChargeRequest take_first(Pending& session);
+  void settle_next(Pending& session);
 
-  std::deque<Pending> sessions_;
+  std::vector<ChargeRequest> charges_;  // by sessions; all of them, until all are settled
+  std::deque<Pending> sessions_;        // in the order of their turns
+  std::unordered_set<SessionKey, SessionKey::Hash> held_;
   std::size_t charges_left_;
   std::vector<LeftOpen> finished_;
   std::vector<ChargeKey> settled_;

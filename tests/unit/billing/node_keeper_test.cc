@@ -35,10 +35,9 @@ class WatchedLedger final : public FailingLedger {
     ++watch_.looks;
     return FailingLedger::changes_since(node, mark);
   }
-  LedgerResult<Done> renew_lease(std::string_view node, NodeLife life,
-                                 std::chrono::milliseconds lease) override {
+  LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) override {
     if (watch_.is_read_only) return read_only();
-    return FailingLedger::renew_lease(node, life, lease);
+    return FailingLedger::renew_lease(node, lease);
   }
   LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) override {
     if (watch_.is_read_only) return read_only();

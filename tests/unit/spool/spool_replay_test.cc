@@ -38,7 +38,7 @@ TEST(SpoolReplay, GoesThroughEachSessionOneChargeAfterTheOther) {
   EXPECT_EQ(text_of(replay.take(10)), "1.4 2.1 ");
   replay.on_charged(std::vector{answer(Outcome::granted, whole), answer(Outcome::granted, whole)});
   EXPECT_EQ(text_of(replay.take_finished()), "2:48000 ");
-  EXPECT_TRUE(replay.holds(UserId{101}, SessionId{1}));
+  EXPECT_TRUE(replay.holds({UserId{101}, SessionId{1}}));
   EXPECT_EQ(text_of(replay.take(10)), "1.5 ");
   replay.on_charged(std::vector{answer(Outcome::granted, whole)});
   EXPECT_EQ(text_of(replay.take_finished()), "1:96000 ");

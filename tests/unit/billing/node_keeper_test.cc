@@ -56,8 +56,8 @@ class Keeper : public testing::Test {
   }
 
   /// A session of node-2's that is open, with a minute that is not posted.
-  void charge_on_node_2(const User& user) {
-    const NodeRef node_2{"node-2", ledger->start_node("node-2", 10s, host.clock().wall_now())->life};
+  void charge_on_node_2(const User& user, std::chrono::milliseconds lease) {
+    const NodeRef node_2{"node-2", ledger->start_node("node-2", lease, host.clock().wall_now())->life};
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse("1"), "start", "", host.clock().wall_now()).ok());
     const std::array minute = {ChargeRequest{.user = user.id,
                                              .session = SessionId{7},
@@ -189,7 +189,7 @@ TEST_F(Keeper, RenewsTheLeaseAsTimeGoesBy) {
 TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
   ASSERT_TRUE(ledger->migrate().ok());
   const User alice = add_user("alice", 1);
-  charge_on_node_2(alice);
+  charge_on_node_2(alice, 10s);
   NodeKeeper keeper(factory, settings, health, host, listener());
   keeper.start();
   ready.wait();
@@ -208,9 +208,8 @@ TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
 
 TEST_F(Keeper, CallsNobodyLostWhileItCannotRenewItsOwnLease) {
   ASSERT_TRUE(ledger->migrate().ok());
-  ASSERT_TRUE(ledger->start_node("node-2", 3s, host.clock().wall_now()).ok());
   const User alice = add_user("alice", 1);
-  charge_on_node_2(alice);
+  charge_on_node_2(alice, 3s);
   watch.is_read_only = true;
   watch.on_look = [this] {
     if (watch.is_read_only) host.fake_clock.advance(1s);

@@ -245,6 +245,10 @@ void SimLedger::look_for_deadlock(const Call* call) {
 }
 
 void SimLedger::work(Call* call) {
+  // It may have stood in line before it holds them for long.
+  if (call->inside > ordinary)
+    for (const UserId user : call->held)
+      examiner_.disturbed(user, scheduler_.now() + call->inside + catching_up);
   scheduler_.in(call->inside, [this, call] { commit(call); });
 }
 

@@ -84,6 +84,7 @@ void BillingThread::run() {
     deadline = biller_.next_deadline();
     lock.lock();
     counters_ = biller_.counters();
+    counters_.spool_is_broken = spool_is_broken_;
     if (has_cut_all_) unsettled_ = biller_.unsettled();
     changed_.notify_all();
   }

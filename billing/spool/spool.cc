@@ -104,20 +104,30 @@ Outcome Spool::read() {
   const std::string text = read_all(file_.get(), static_cast<std::size_t>(status.st_size));
   if (text.empty() && status.st_size != 0) return failure("read");
 
-  std::string_view rest = text;
-  const std::size_t header_end = rest.find('\n');
-  const auto owner = read_spool_header(rest.substr(0, header_end));
+  const auto owner = read_spool_header(std::string_view(text).substr(0, text.find('\n')));
   if (!owner) return path_ + ": this is no spool of payg-proxy; move it away or name another file";
   if (text.substr(0, header_.size()) != header_) return path_ + ": belongs to node " + *owner;
-  rest.remove_prefix(header_.size());
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size() - 1);
+  length_ = text.size();
+  read_lines(std::string_view(text).substr(header_.size()));
+  // Nothing may be appended behind a torn line. A disk that has no room now may have some when it is needed.
+  if (unreadable_ > 0) (void)write_anew();
+  return Done{};
+}
+
+void Spool::read_lines(std::string_view lines) {
+  for (; !lines.empty(); ++lines_) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size() - 1);
     // What a crash has torn has no line break.
-    const auto charge = read_spool_line(rest.substr(0, rest[end] == '\n' ? end : end + 1));
-    charge ? (void)kept_.insert_or_assign(key_of(*charge), *charge) : (void)++unreadable_;
-    rest.remove_prefix(end + 1);
+    const std::string_view line = lines.substr(0, lines[end] == '\n' ? end : end + 1);
+    if (const auto charge = read_spool_line(line)) {
+      kept_.insert_or_assign(key_of(*charge), *charge);
+    } else if (const auto settled = read_settled_line(line)) {
+      kept_.erase(*settled);
+    } else {
+      ++unreadable_;
+    }
+    lines.remove_prefix(end + 1);
   }
-  return write_anew();
 }
 
 // ---- writing
@@ -136,33 +146,42 @@ Outcome Spool::add(std::span<const ChargeRequest> charges) {
   if (!file_) {
     if (const auto written = write_anew(); !written) return written;
   }
-  if (auto appended = append(lines, charges.size()); !appended) return appended;
-  for (const ChargeRequest& charge : charges) kept_.insert_or_assign(key_of(charge), charge);
-  return Done{};
-}
-
-Outcome Spool::append(std::string_view lines, std::size_t count) {
-  if (!write_all(file_.get(), lines, length_) || ::fdatasync(file_.get()) != 0) {
+  if (!append(lines, charges.size()) || ::fdatasync(file_.get()) != 0) {
     auto why = failure("write");
     file_.reset();
     return why;
   }
-  length_ += lines.size();
-  lines_ += count;
+  for (const ChargeRequest& charge : charges) kept_.insert_or_assign(key_of(charge), charge);
   return Done{};
 }
 
+/// False: errno says why, and what the file holds now is unknown.
+bool Spool::append(std::string_view lines, std::size_t count) {
+  if (!write_all(file_.get(), lines, length_)) return false;
+  length_ += lines.size();
+  lines_ += count;
+  return true;
+}
+
 void Spool::settle(std::span<const ChargeKey> keys) {
-  for (const ChargeKey& key : keys) kept_.erase(key);
-  if (!file_ || lines_ == 0) return;
-  if (kept_.empty()) {
-    if (::ftruncate(file_.get(), static_cast<off_t>(header_.size())) != 0) return;  // next time
-    length_ = header_.size();
-    lines_ = 0;
-  } else if (is_mostly_settled()) {
-    // When that fails, the next charge tries again.
-    (void)write_anew();
+  std::string lines;
+  std::size_t settled = 0;
+  for (const ChargeKey& key : keys) {
+    if (kept_.erase(key) == 0) continue;
+    lines += settled_line(key);
+    ++settled;
   }
+  if (settled == 0) return;
+  // Whatever of this fails is tried again with the next charge, and read again by the next start until then.
+  if (!file_ || is_mostly_settled()) return (void)write_anew();
+  if (kept_.empty() ? !empty() : !append(lines, settled)) file_.reset();
+}
+
+bool Spool::empty() {
+  if (::ftruncate(file_.get(), static_cast<off_t>(header_.size())) != 0) return false;
+  length_ = header_.size();
+  lines_ = 0;
+  return true;
 }
 
 bool Spool::is_mostly_settled() const noexcept {

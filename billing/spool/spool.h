@@ -17,10 +17,11 @@ namespace payg::billing {
 /// The charges that this node owes the ledger, in a local file: what was relayed while the ledger gave no
 /// answer is paid also when the process does not live to see it back.
 ///
-/// A line for each charge, with a checksum, behind a line that names the node. Lines are appended and synced;
-/// what the ledger has answered is dropped by emptying the file as soon as nothing is left in it, or by
-/// writing it anew when little is. A charge that stays in the file although it was answered does no harm:
-/// sending one twice is safe. One process at a time: a lock beside the file keeps others out.
+/// A line for each charge, with a checksum, behind a line that names the node. Lines are appended and synced.
+/// What the ledger has answered gets a line that says so, which is not synced: a kill loses nothing of it,
+/// and after a crash of the machine a charge is sent once more, which is safe. The file is emptied as soon as
+/// nothing is left in it, and written anew when little is. One process at a time: a lock beside the file
+/// keeps others out.
 ///
 /// Blocks on the disk, so it has a thread of its own. Not thread-safe.
 class Spool {
@@ -48,7 +49,9 @@ class Spool {
 
   Result<Done, std::string> lock();
   Result<Done, std::string> read();
-  Result<Done, std::string> append(std::string_view lines, std::size_t count);
+  void read_lines(std::string_view lines);
+  bool append(std::string_view lines, std::size_t count);
+  bool empty();
   Result<Done, std::string> write_anew();
   bool is_mostly_settled() const noexcept;
   std::string failure(std::string_view doing) const;
@@ -57,7 +60,7 @@ class Spool {
   const std::string header_;
   UniqueFd lock_;
   UniqueFd file_;
-  std::size_t length_ = 0;  // of what is known to be whole
+  std::size_t length_ = 0;  // of the file
   std::size_t lines_ = 0;   // behind the header
   std::size_t unreadable_ = 0;
   std::map<ChargeKey, ChargeRequest> kept_;

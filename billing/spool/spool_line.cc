@@ -68,6 +68,19 @@ std::string spool_line(const ChargeRequest& charge) {
   return line_of(content);
 }
 
+std::string settled_line(const ChargeKey& charge) {
+  return line_of(
+      {{"user", charge.user.value}, {"session", charge.session.value}, {"settled", charge.number}});
+}
+
+std::optional<ChargeKey> read_settled_line(std::string_view line) try {
+  const json content = content_of(line);
+  if (!content.is_object()) return std::nullopt;
+  return ChargeKey{UserId{content.at("user")}, SessionId{content.at("session")}, content.at("settled")};
+} catch (const json::exception&) {
+  return std::nullopt;
+}
+
 std::optional<ChargeRequest> read_spool_line(std::string_view line) try {
   const json content = content_of(line);
   if (!content.is_object()) return std::nullopt;

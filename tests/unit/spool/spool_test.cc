@@ -82,6 +82,16 @@ TEST_F(SpoolTest, WhatIsSettledIsGoneAndAnEmptyOneTakesNoRoom) {
   EXPECT_EQ(content(*open()), "3.1 ");
 }
 
+TEST_F(SpoolTest, WhatIsSettledStaysSettledWhileOthersWait) {
+  {
+    const auto spool = open();
+    add(*spool, {owed_minute(1, 1), owed_minute(1, 2), owed_minute(2, 1)});
+    spool->settle(std::vector{key(1, 1), key(2, 1)});
+  }
+  EXPECT_EQ(content(*open()), "1.2 ");
+  EXPECT_EQ(open()->unreadable_lines(), 0U);
+}
+
 TEST_F(SpoolTest, OneChargeThatWaitsDoesNotKeepAllThatCameAfterIt) {
   const auto spool = open();
   add(*spool, {owed_minute(1, 1)});
@@ -196,6 +206,19 @@ TEST_F(SpoolTest, OnAFullDiskNothingIsKeptThatWasNotAndNothingLostThatWas) {
   add(*spool, {owed_minute(1, 4)});
   spool.reset();
   EXPECT_EQ(content(*open()), "1.1 1.4 ");
+}
+
+TEST_F(SpoolTest, AFullDiskKeepsNobodyFromOpeningIt) {
+  add(*open(), {owed_minute(1, 1)});
+  append_to_file("torn");
+  {
+    const FullDisk full(10);
+    const auto spool = open();
+    EXPECT_EQ(content(*spool), "1.1 ");
+    EXPECT_FALSE(spool->add(std::vector{owed_minute(1, 2)}).ok());
+  }
+  add(*open(), {owed_minute(1, 3)});
+  EXPECT_EQ(content(*open()), "1.1 1.3 ");
 }
 
 TEST_F(SpoolTest, WhatIsSettledWhileTheDiskIsFullStaysSettled) {

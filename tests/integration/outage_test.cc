@@ -109,7 +109,8 @@ std::map<std::uint64_t, std::int64_t> last_numbers(const std::string& spool) {
   std::string line;
   for (std::getline(lines, line); std::getline(lines, line);) {
     const auto charge = nlohmann::json::parse(line.substr(line.find('{')), nullptr, false);
-    if (charge.is_discarded()) continue;
+    // The end may be half written, and a line may say that a charge was answered.
+    if (charge.is_discarded() || !charge.contains("number")) continue;
     std::int64_t& number = last[charge.at("user").get<std::uint64_t>()];
     number = std::max(number, charge.at("number").get<std::int64_t>());
   }

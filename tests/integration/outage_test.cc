@@ -108,7 +108,8 @@ std::map<std::uint64_t, std::int64_t> last_numbers(const std::string& spool) {
   std::istringstream lines(read_file(spool));
   std::string line;
   for (std::getline(lines, line); std::getline(lines, line);) {
-    const auto charge = nlohmann::json::parse(line.substr(line.find('{')), nullptr, false);
+    const auto charge =
+        nlohmann::json::parse(line.substr(std::min(line.size(), line.find('{'))), nullptr, false);
     // The end may be half written, and a line may say that a charge was answered.
     if (charge.is_discarded() || !charge.contains("number")) continue;
     std::int64_t& number = last[charge.at("user").get<std::uint64_t>()];

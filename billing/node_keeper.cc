@@ -293,7 +293,7 @@ void NodeKeeper::post_usage(Ledger& ledger) {
   const WallTime now = host_.clock().wall_now();
   const auto posted = ledger.post_usage(settings_.node, now - usage_post_age, now);
   report("posting usage", posted);
-  if (posted.ok()) usage_posted_at_ = host_.clock().now();
+  if (posted && *posted == Posting::done) usage_posted_at_ = host_.clock().now();
 }
 
 }  // namespace payg::billing

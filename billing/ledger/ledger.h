@@ -210,6 +210,12 @@ struct LostPortion {
   Credits posted;             ///< to their users' histories
 };
 
+/// What is left after one portion of a node's usage was posted.
+enum class Posting {
+  done,  ///< nothing, or only what belongs to users who are locked: it is for the next time
+  more,  ///< ask again
+};
+
 // ---- money in
 
 enum class TransactionType { purchase, bonus, usage, refund, adjustment };
@@ -363,10 +369,9 @@ class Ledger {
   /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had
   /// a row, is no error and changes nothing. One outcome for each request, in order; waits as charge() does.
   virtual LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) = 0;
-  /// Posts the usage of the node's live sessions that were last posted (or started) at or before
-  /// `older_than`. Works in portions, each a transaction, so that nobody's charges wait for long; leaves out
-  /// who is locked, for the next time.
-  virtual LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
+  /// Posts the usage of a portion of the node's live sessions that were last posted (or started) at or before
+  /// `older_than`, so that nobody's charges wait for long. Leaves out who is locked.
+  virtual LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
 

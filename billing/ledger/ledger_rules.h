@@ -67,8 +67,8 @@ LedgerError not_covered();
 LedgerError life_is_over();  ///< of a node
 LedgerError unreadable(std::string_view what);
 
-/// Users (or sessions) that one transaction of post_usage handles at most, so that the charges of the others
-/// do not wait for long.
+/// Sessions that one call of post_usage or end_lost_sessions handles at most, so that their users' charges do
+/// not wait for long.
 inline constexpr int posting_portion = 1000;
 /// Findings of one kind that an audit lists at most.
 constexpr std::int64_t findings_of_a_kind(AuditListing listing) noexcept {

@@ -10,9 +10,9 @@ namespace payg::billing {
 
 /// The books in PostgreSQL, for any number of nodes. What each call does stands in ledger.h.
 ///
-/// Every call is one transaction in one round trip (post_usage: one for each portion):
-/// whatever it locks is never held while the server waits for us, so a node that is paused or cut off holds
-/// up nobody. READ COMMITTED, in which each statement sees what was committed before it began
+/// Every call is one transaction in one round trip: whatever it locks is never held while the server waits
+/// for us, so a node that is paused or cut off holds up nobody. READ COMMITTED, in which each statement sees
+/// what was committed before it began
 /// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
 /// users' rows of user_credits in the order of their ids, the next one reads and writes. Batches leave out
 /// the users whose rows somebody else has locked, and answer `later` for them; who stands in line is waited
@@ -43,7 +43,7 @@ class PostgresLedger final : public Ledger {
   LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                  std::span<const ChargeRequest> requests) override;
   LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
-  LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
+  LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
 
   LedgerResult<Credits> balance(UserId user) override;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <iterator>
 
 #include "billing/ledger/postgres_ledger.h"
 #include "billing/ledger/postgres_rows.h"
@@ -92,37 +91,33 @@ SELECT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
        OR NOT EXISTS (SELECT FROM user_credits c WHERE c.user_id = r.user_id)
 FROM unnest($1::bigint[]) WITH ORDINALITY AS r (user_id, place) ORDER BY r.place)sql";
 
-constexpr const char* post_sql = R"sql(
-WITH due AS (
-  SELECT * FROM metered_sessions
-  WHERE user_id = ANY ($1::bigint[]) AND node = $2 AND ended_at IS NULL AND last_posted_at <= $3
-    AND charged > posted AND user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
-), settled AS (
-  UPDATE metered_sessions s SET posted = due.charged, granted_posted = due.granted, last_posted_at = $4
-  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id
-)
-INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)
-SELECT user_id, 'usage', posted - charged,
-       'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '', granted - granted_posted,
-       $4::bigint
-FROM due ORDER BY user_id, session_id)sql";
+/// Sessions of node $1 with usage to post, in the order of the index of live sessions, so that a portion does
+/// not read what the later ones will.
+#define PAYG_DUE_USAGE                                                                                      \
+  "metered_sessions s WHERE s.node = $1 AND s.ended_at IS NULL AND s.last_posted_at <= $2 AND s.charged > " \
+  "s.posted"
 
-std::vector<std::int64_t> integers(const PostgresRows& rows) {
-  std::vector<std::int64_t> values;
-  for (int row = 0; row < rows.count(); ++row) values.push_back(rows.integer(row, 0));
-  return values;
-}
+constexpr const char* lock_due_sql =
+    PAYG_LOCK_AND_NOTE("IN (SELECT s.user_id FROM " PAYG_DUE_USAGE
+                       " ORDER BY s.last_posted_at LIMIT $3)") " SKIP LOCKED) locked";
 
-/// Found once and dealt with by portions: to look for each portion anew would read all that went before it.
-std::vector<std::vector<std::int64_t>> portions(const std::vector<std::int64_t>& all) {
-  std::vector<std::vector<std::int64_t>> parts;
-  for (auto from = all.begin(); from != all.end();) {
-    const auto size = std::min(std::ptrdiff_t{posting_portion}, std::distance(from, all.end()));
-    parts.emplace_back(from, from + size);
-    from += size;
-  }
-  return parts;
-}
+constexpr const char* post_sql =
+    "WITH due AS ("
+    "  SELECT s.* FROM " PAYG_DUE_USAGE " AND s.user_id = ANY (" PAYG_LOCKED_USERS
+    ")"
+    "  ORDER BY s.last_posted_at LIMIT $3"
+    "), settled AS ("
+    "  UPDATE metered_sessions s SET posted = due.charged, granted_posted = due.granted, last_posted_at = $4"
+    "  FROM due WHERE s.user_id = due.user_id AND s.session_id = due.session_id"
+    "), written AS ("
+    "  INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, created_at)"
+    "  SELECT user_id, 'usage', posted - charged,"
+    "         'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '',"
+    "         granted - granted_posted, $4::bigint"
+    "  FROM due ORDER BY user_id, session_id"
+    ") SELECT count(*) FROM due";
+
+constexpr const char* one_due_sql = "SELECT 1 FROM " PAYG_DUE_USAGE " ORDER BY s.last_posted_at LIMIT 1";
 
 /// The requests by column, as unnest takes them.
 struct ChargeColumns {
@@ -227,19 +222,16 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
   return outcomes;
 }
 
-LedgerResult<Done> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
-  const auto found = connection_.query(
-      {"SELECT DISTINCT user_id FROM metered_sessions"
-       " WHERE node = $1 AND ended_at IS NULL AND last_posted_at <= $2 AND charged > posted ORDER BY user_id",
-       parameters(node, to_ms(older_than))});
-  if (!found) return found.error();
-  for (const auto& users : portions(integers(*found))) {
-    auto statements = postgres::lock_users(users, Turn::if_free);
-    statements.push_back({post_sql, parameters(users, node, to_ms(older_than), to_ms(at))});
-    const auto results = connection_.transact(std::move(statements));
-    if (!results) return results.error();
-  }
-  return Done{};
+LedgerResult<Posting> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
+  const std::int64_t portion = posting_portion;
+  const auto results =
+      connection_.transact({{lock_due_sql, parameters(node, to_ms(older_than), portion)},
+                            {post_sql, parameters(node, to_ms(older_than), portion, to_ms(at))},
+                            {one_due_sql, parameters(node, to_ms(older_than))}});
+  if (!results) return results.error();
+  const PostgresRows &posted = (*results)[1], &left = (*results)[2];
+  // Where nothing was free, asking again at once would find the same.
+  return posted.integer(0, 0) > 0 && !left.empty() ? Posting::more : Posting::done;
 }
 
 LedgerResult<std::vector<SessionRow>> PostgresLedger::live_sessions(std::optional<UserId> user) {

@@ -177,21 +177,22 @@ LedgerResult<std::vector<EndOutcome>> SqliteLedger::end_sessions(std::span<const
   return std::vector<EndOutcome>(requests.size(), EndOutcome::ended);
 }
 
-LedgerResult<Done> SqliteLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
-  for (;;) {
-    SqliteTransaction transaction(database_, Kind::write);
-    std::vector<Unposted> due;
-    {
-      auto rows = transaction.select(
-          PAYG_UNPOSTED
-          "WHERE node = ? AND ended_at IS NULL AND last_posted_at <= ? AND charged > posted LIMIT ?",
-          node, to_ms(older_than), std::int64_t{posting_portion});
-      while (rows.next()) due.push_back(read_unposted(rows));
-    }
-    for (const Unposted& session : due) post(transaction, session, at);
-    if (auto done = transaction.commit(); !done) return done.error();
-    if (due.empty()) return Done{};
+LedgerResult<Posting> SqliteLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
+  SqliteTransaction transaction(database_, Kind::write);
+  std::vector<Unposted> due;
+  {
+    // One more than a portion says whether that is all.
+    auto rows = transaction.select(
+        PAYG_UNPOSTED
+        "WHERE node = ? AND ended_at IS NULL AND last_posted_at <= ? AND charged > posted LIMIT ?",
+        node, to_ms(older_than), std::int64_t{posting_portion + 1});
+    while (rows.next()) due.push_back(read_unposted(rows));
   }
+  const Posting next = due.size() > posting_portion ? Posting::more : Posting::done;
+  if (next == Posting::more) due.pop_back();
+  for (const Unposted& session : due) post(transaction, session, at);
+  if (auto done = transaction.commit(); !done) return done.error();
+  return next;
 }
 
 LedgerResult<std::vector<SessionRow>> SqliteLedger::live_sessions(std::optional<UserId> user) {

@@ -164,7 +164,13 @@ TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
     batch.push_back(request);
   }
   value_of(ledger().charge(newest_life(ledger(), node), batch));
-  value_of(ledger().post_usage(node, new_year, new_year + 1h));
+  const auto post = [&] { return value_of(ledger().post_usage(node, new_year, new_year + 1h)); };
+  const auto posted = [&] { return usage_of(alice).size() + usage_of(bob).size(); };
+  EXPECT_EQ(post(), Posting::more);
+  EXPECT_EQ(posted(), 1'000U);
+  EXPECT_EQ(post(), Posting::more);
+  EXPECT_EQ(posted(), 2'000U);
+  EXPECT_EQ(post(), Posting::done);
   EXPECT_EQ(usage_of(alice).size(), 1'500U);
   EXPECT_EQ(usage_of(bob).size(), 1'000U);
 

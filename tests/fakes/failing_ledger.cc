@@ -111,7 +111,7 @@ LedgerResult<std::vector<EndOutcome>> FailingLedger::end_sessions(std::span<cons
   return attempt([&] { return ledger_->end_sessions(requests); });
 }
 
-LedgerResult<Done> FailingLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
+LedgerResult<Posting> FailingLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {
   return attempt([&] { return ledger_->post_usage(node, older_than, at); });
 }
 

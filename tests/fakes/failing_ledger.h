@@ -72,7 +72,8 @@ class FailingLedger : public billing::Ledger {
       const billing::NodeRef& node, std::span<const billing::ChargeRequest> requests) override;
   billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(
       std::span<const billing::EndRequest> requests) override;
-  billing::LedgerResult<Done> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
+  billing::LedgerResult<billing::Posting> post_usage(std::string_view node, WallTime older_than,
+                                                     WallTime at) override;
   billing::LedgerResult<std::vector<billing::SessionRow>> live_sessions(
       std::optional<billing::UserId> user) override;
 

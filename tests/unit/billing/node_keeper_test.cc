@@ -22,6 +22,9 @@ struct Watch {
   std::function<void()> on_look = [] {};
   std::atomic<int> looks = 0;
   std::atomic<bool> is_read_only = false;
+  /// The portions of usage there are to post, and how many looks there had been before each was posted.
+  std::atomic<std::size_t> portions_left = 0;
+  std::vector<int> posted_after;
 };
 
 /// Counts the looks, and refuses what a keeper writes while it is read-only.
@@ -42,6 +45,10 @@ class WatchedLedger final : public FailingLedger {
   LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) override {
     if (watch_.is_read_only) return read_only();
     return FailingLedger::end_lost_sessions(last_sign, at);
+  }
+  LedgerResult<Posting> post_usage(std::string_view, WallTime, WallTime) override {
+    watch_.posted_after.push_back(watch_.looks);
+    return --watch_.portions_left > 0 ? Posting::more : Posting::done;
   }
 
  private:
@@ -223,6 +230,20 @@ TEST_F(Keeper, CallsNobodyLostWhileItCannotRenewItsOwnLease) {
   ASSERT_TRUE(eventually([&] { return beat_of("node-1") > before; }));
   keeper.stop();  // after what follows the renewal
   EXPECT_EQ(ledger->live_sessions(alice.id)->size(), 1U) << "node-2 could not renew its lease either";
+}
+
+TEST_F(Keeper, PostsUsageAPortionAtALook) {
+  watch.portions_left = 3;
+  NodeKeeper keeper(watched(), settings, health, host, listener());
+  keeper.start();
+  ready.wait();
+  host.fake_clock.advance(6min);
+  ASSERT_TRUE(eventually([&] { return watch.portions_left == 0; }));
+  const int looks = watch.looks;
+  ASSERT_TRUE(eventually([&] { return watch.looks >= looks + 2; })) << "the next ones have nothing to post";
+  keeper.stop();
+  const int first = watch.posted_after.at(0);
+  EXPECT_EQ(watch.posted_after, (std::vector{first, first + 1, first + 2}));
 }
 
 TEST_F(Keeper, GoesOutOfServiceWhenAnotherProcessStartsByItsName) {

@@ -58,25 +58,19 @@ std::uint64_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
-/// How the process's descriptors are shared out: each client needs one for itself and one for its target,
-/// bulk transfers borrow pipes, and the process has some of its own. So those who were let in can be served,
-/// and those beyond wait in the kernel's queue.
-struct DescriptorShares {
-  std::uint64_t connections;
-  std::uint64_t pipes;
-};
-
-DescriptorShares share_descriptors() {
+/// As many as can be served: each client needs a descriptor for itself and one for its target, a bulk
+/// transfer borrows a pipe, which is two, and the process has some of its own. So those who were let in find
+/// descriptors, and those beyond wait in the kernel's queue.
+DescriptorShares share_descriptors(const config::ProxyConfig& config) {
   constexpr std::uint64_t own = 32;
   constexpr std::uint64_t least = 8;
   const std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint64_t free = descriptors - std::min(own, descriptors);
-  return {.connections = std::max(least, free * 3 / 8), .pipes = free / 8};
-}
-
-unsigned connection_limit(const config::ProxyConfig& config) {
-  if (config.max_connections != 0) return config.max_connections;
-  return static_cast<unsigned>(std::min<std::uint64_t>(share_descriptors().connections, 1u << 30));
+  const std::uint64_t free = std::max(3 * least, descriptors - std::min(own, descriptors));
+  const std::uint64_t wanted = config.max_connections != 0 ? config.max_connections : free * 3 / 8;
+  const std::uint64_t connections = std::min({wanted, free / 2, std::uint64_t{1} << 30});
+  return {.descriptors = descriptors,
+          .connections = static_cast<unsigned>(connections),
+          .pipes = std::min(free / 8, free / 2 - connections)};
 }
 
 unsigned worker_count(const config::ProxyConfig& config) {
@@ -119,13 +113,20 @@ Server::Server(Configuration configuration, const Clock& clock)
       exits_(configuration_.proxy.exits),
       guard_(make_guard(configuration_.proxy)),
       user_limits_(configuration_.proxy.max_connections_per_user),
-      connection_limit_(connection_limit(configuration_.proxy)) {}
+      shares_(share_descriptors(configuration_.proxy)),
+      connection_limit_(shares_.connections) {}
 
 Server::~Server() {
   stop();
 }
 
 std::vector<std::string> Server::start() {
+  if (shares_.connections < configuration_.proxy.max_connections) {
+    log(LogLevel::warning, "proxy",
+        "max_connections is " + std::to_string(configuration_.proxy.max_connections) + ", but " +
+            std::to_string(shares_.descriptors) + " file descriptors (ulimit -n) serve " +
+            std::to_string(shares_.connections) + "; that is the limit in force");
+  }
   bind_listeners();
   if (auto errors = start_plugins(); !errors.empty()) return errors;
   start_workers();
@@ -181,7 +182,7 @@ void Server::start_workers() {
                       .user_limits = user_limits_,
                       .connection_limit = connection_limit_,
                       .nameservers = configuration_.proxy.nameservers,
-                      .most_pipes = share_descriptors().pipes / worker_count(configuration_.proxy)};
+                      .most_pipes = shares_.pipes / worker_count(configuration_.proxy)};
   for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
     workers_.push_back(std::make_unique<Worker>(shared, i));
     for (auto& listener : listeners_)

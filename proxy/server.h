@@ -13,6 +13,13 @@
 
 namespace payg::proxy {
 
+/// How the file descriptors that the process may have are shared out.
+struct DescriptorShares {
+  std::uint64_t descriptors;  ///< all of them
+  unsigned connections;
+  std::uint64_t pipes;
+};
+
 /// The whole proxy: plugins, listeners and workers, from start to the last connection's end.
 ///
 /// Threads: made, run and destroyed on the main thread, whose signals SIGTERM, SIGINT and SIGHUP must be
@@ -67,6 +74,7 @@ class Server final : public HostServices {
   std::mutex guard_mutex_;
   Guard guard_;  // guarded by guard_mutex_ until the workers run, immutable from then on
   UserLimits user_limits_;
+  const DescriptorShares shares_;
   ConnectionLimit connection_limit_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   plugin::PluginChain chain_;

@@ -29,8 +29,9 @@ struct Scene {
 struct Attack {
   std::string name;
   HostileLedger ledger = HostileLedger::sqlite;
-  std::vector<std::string> proxy_lines{};  ///< of [proxy]
-  std::optional<rlim_t> open_files{};
+  std::vector<std::string> proxy_lines{};        ///< of [proxy]
+  std::optional<rlim_t> open_files{};            ///< that the proxy is started with
+  std::optional<rlim_t> open_files_meanwhile{};  ///< while the attack goes on
   /// Makes the users that it needs; the crowd's members are those of the full size.
   std::function<Habit(const Scene& scene, std::size_t members)> prepare;
   std::size_t members = 0;

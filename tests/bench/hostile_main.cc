@@ -87,6 +87,24 @@ class CpuWatch {
   Time at_{};
 };
 
+/// Takes descriptors away from a process that runs: it had counted on them.
+class OpenFiles {
+ public:
+  OpenFiles(pid_t pid, std::optional<rlim_t> meanwhile) : pid_(pid) {
+    prlimit(pid_, RLIMIT_NOFILE, nullptr, &before_);
+    if (meanwhile) set({.rlim_cur = *meanwhile, .rlim_max = before_.rlim_max});
+  }
+  ~OpenFiles() { set(before_); }
+  OpenFiles(const OpenFiles&) = delete;
+  OpenFiles& operator=(const OpenFiles&) = delete;
+
+ private:
+  void set(const rlimit& limit) const { prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr); }
+
+  const pid_t pid_;
+  rlimit before_{};
+};
+
 class Hostilities {
  public:
   explicit Hostilities(const HostileOptions& options) : options_(options) {}
@@ -166,6 +184,7 @@ class Hostilities {
     const auto metrics = proxy.operator_client();
     const double reads = metrics.metric("payg_standing_reads_total");
     if (attack.ledger == HostileLedger::postgres_stopped) postgres().stop_immediately();
+    const OpenFiles fewer(proxy.process().pid(), attack.open_files_meanwhile);
     CpuWatch cpu(proxy.process().pid());
     Crowd crowd(proxy.address(), habit);
     row.memory_peak_bytes = peak_memory(proxy.process().pid());

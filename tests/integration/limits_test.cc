@@ -185,6 +185,26 @@ TEST(ConnectionsInAll, BeyondTheLimitWaitOrAreRefusedAndTheProxyRecovers) {
   }
 }
 
+TEST(ConnectionsInAll, AreNoMoreThanThereAreDescriptorsToServeThem) {
+  ProxyLaunch launch;
+  launch.settings.workers = 1;
+  launch.settings.proxy_lines = {"max_connections = 1000"};
+  launch.open_files = 64;
+  ProxyProcess proxy(launch);
+  const Origin origin(scripts::answer_ok("served"));
+  EXPECT_TRUE(proxy.process().wait_for_errors([](const std::string& log) {
+    return log.find("max_connections is 1000, but 64 file descriptors (ulimit -n) serve 16") != log.npos;
+  })) << proxy.process().errors();
+  std::list<RawClient> crowd;
+  for (int i = 0; i < 200; ++i) crowd.emplace_back(proxy.address());
+  // Each of those who were let in finds a descriptor for his target too.
+  for (int i = 0; i < 16; ++i) {
+    crowd.front().send(get(origin));
+    ASSERT_EQ(read_response(crowd.front()).status, 200) << i;
+    crowd.pop_front();
+  }
+}
+
 TEST(StalledClients, CostAFixedAmountOfMemory) {
   ProxyProcess proxy;
   const Origin origin(scripts::pattern_stream(1'000'000'000));

@@ -143,6 +143,7 @@ void Biller::wake(const Moment& moment) {
 }
 
 void Biller::advance(const Moment& moment) {
+  give_up_on_spool(moment);
   while (!deadlines_.empty() && deadlines_.top().at <= moment.now) {
     const Deadline due = deadlines_.top();
     deadlines_.pop();
@@ -310,6 +311,8 @@ std::uint32_t Biller::first_unrecorded(const Session& session) const {
 void Biller::permit(Session& session) const {
   const Meter& meter = *session.meter;
   MonotonicTime until = meter.deadline() + settings_.deadline_slack;
+  if (meter.owed() > 0)
+    until = std::min(until, meter.outage_limit(settings_.outage_grace) + settings_.deadline_slack);
   if (meter.owed() > 0 && first_unrecorded(session) <= meter.last_number())
     until = std::min(until, meter.begin_of(first_unrecorded(session)) + settings_.unrecorded_limit);
   session.traffic.relay_until.store(until, std::memory_order_relaxed);
@@ -329,11 +332,13 @@ std::vector<ChargeRequest> Biller::take_unrecorded(const Moment& moment) {
     for (std::uint32_t number = due.first; number <= due.last; ++number)
       charges.push_back(request_for(*session, number, moment));
   }
+  if (!recording_.empty()) recording_hangs_at_ = moment.now + settings_.longest_hold;
   return charges;
 }
 
 void Biller::on_recorded(Recorded outcome, const Moment& moment) {
   const std::vector<Recording> written = std::exchange(recording_, {});
+  recording_hangs_at_ = MonotonicTime::max();
   if (outcome == Recorded::safe) {
     for (const Recording& recording : written) keep(recording);
     return;
@@ -341,8 +346,16 @@ void Biller::on_recorded(Recorded outcome, const Moment& moment) {
   record_not_before_ = moment.now + settings_.record_again_after;
   for (const Recording& recording : written) {
     unrecorded_.push_front({moment.now, recording.handle});
-    give_up_if_too_late(recording, moment);
+    give_up_if_too_late(recording.handle, moment);
   }
+}
+
+void Biller::give_up_on_spool(const Moment& moment) {
+  if (moment.now < recording_hangs_at_) return;
+  // And again for those that fall due while it hangs on.
+  recording_hangs_at_ = moment.now + settings_.record_again_after;
+  for (const Recording& recording : recording_) give_up_if_too_late(recording.handle, moment);
+  for (const Unrecorded& due : unrecorded_) give_up_if_too_late(due.session, moment);
 }
 
 void Biller::keep(const Recording& written) {
@@ -361,9 +374,10 @@ void Biller::keep(const Recording& written) {
   if (is_metered && session->meter->is_live()) permit(*session);
 }
 
-void Biller::give_up_if_too_late(const Recording& lost, const Moment& moment) {
-  Session* session = table_.find(lost.handle);
-  if (!session || !session->meter || session->meter->owed() == 0) return;
+/// A cut adds nothing to what waits to be written, so its callers may go through that.
+void Biller::give_up_if_too_late(plugin::SessionHandle handle, const Moment& moment) {
+  Session* session = table_.find(handle);
+  if (!session || !session->meter || !session->meter->is_live() || session->meter->owed() == 0) return;
   const std::uint32_t first = first_unrecorded(*session);
   if (first > session->meter->last_number()) return;
   if (session->meter->begin_of(first) + settings_.unrecorded_limit > moment.now) return;
@@ -396,7 +410,7 @@ void Biller::settle(const Recording& before, Session& session) {
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
   return std::min({deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
-                   next_recording()});
+                   next_recording(), recording_hangs_at_});
 }
 
 MonotonicTime Biller::next_recording() const {

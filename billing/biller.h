@@ -55,6 +55,9 @@ struct BillerSettings {
   std::chrono::milliseconds record_after{250};
   /// So long it is relayed on while it is neither paid nor in the spool.
   std::chrono::milliseconds unrecorded_limit{1000};
+  /// When writing has taken so long, whoever is held for it is cut: a disk that hangs for a moment is no
+  /// reason to, but nobody goes on paying while nothing of his is relayed.
+  std::chrono::milliseconds longest_hold{10'000};
   /// The pause after the spool could not be written.
   std::chrono::milliseconds record_again_after{250};
   /// How late the biller may deal with a deadline, before the relay stops by itself: I5 allows 250 ms.
@@ -137,7 +140,8 @@ class Biller {
   /// Charges to be written now; empty: none, or some are being written.
   std::vector<ChargeRequest> take_unrecorded(const Moment& moment);
   /// What came of it. What could not be written is tried again, and when an increment is neither paid nor
-  /// kept for unrecorded_limit its session is cut as unavailable.
+  /// kept for unrecorded_limit its session is cut as unavailable. No answer holds the sessions that wait for
+  /// it, for longest_hold.
   enum class Recorded { safe, lost };
   void on_recorded(Recorded outcome, const Moment& moment);
   /// Charges that were written and need not be kept any longer.
@@ -232,7 +236,8 @@ class Biller {
   Recording recorded_and_owed(const Session& session) const;
   void settle(const Recording& before, Session& session);
   void keep(const Recording& written);
-  void give_up_if_too_late(const Recording& lost, const Moment& moment);
+  void give_up_on_spool(const Moment& moment);
+  void give_up_if_too_late(plugin::SessionHandle handle, const Moment& moment);
   ChargeRequest request_for(const Session& session, std::uint32_t number, const Moment& moment) const;
   void apply(Session& session, const ChargeResult& result, const Moment& moment);
   template <class Item>
@@ -258,6 +263,7 @@ class Biller {
 
   std::deque<Unrecorded> unrecorded_;
   std::vector<Recording> recording_;  // being written
+  MonotonicTime recording_hangs_at_ = MonotonicTime::max();
   MonotonicTime record_not_before_ = MonotonicTime::min();
   std::vector<ChargeKey> settled_;
 

@@ -269,7 +269,7 @@ void Examiner::check_cause(const Stay& stay, EndReason why, MonotonicTime at) {
       break;
     case EndReason::unavailable:
       // What cannot be kept goes on for a moment only.
-      if (at < unanswered_since(stay, at) + scenario_.outage_grace && at > node.disk_broken_until)
+      if (at + rounding < unanswered_since(stay, at) + scenario_.outage_grace && at > node.disk_broken_until)
         report(Law::outage, at, stay.name.user, session ? session->id : billing::SessionId{},
                "cut as unavailable before outage_grace was over");
       break;

@@ -91,6 +91,8 @@ class Examiner {
   static constexpr std::chrono::milliseconds reach{1500};
   /// What may be relayed while it is neither paid nor kept.
   static constexpr std::chrono::milliseconds unkept_limit{1000};
+  /// How exactly a session's begin is known: a wall clock shows milliseconds, and two of them are subtracted.
+  static constexpr std::chrono::milliseconds rounding{3};
 
   Examiner(const Scenario& scenario, Journal& journal);
 

@@ -14,9 +14,6 @@ using billing::EndReason;
 using billing::SessionId;
 using billing::UserState;
 
-// A wall clock shows milliseconds, and two of them are subtracted.
-constexpr auto rounding = 3ms;
-
 Credits units(std::int64_t count) {
   return Credits::from_units(count);
 }

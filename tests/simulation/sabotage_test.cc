@@ -35,7 +35,7 @@ const std::vector<Damage>& damages() {
       {Sabotage::end_again, {Law::books}},
       {Sabotage::stale_balance, {Law::price, Law::books}},
       {Sabotage::round_grant_up, {Law::price}},
-      {Sabotage::credit_again_on_retry, {Law::credited_once}, 73},
+      {Sabotage::credit_again_on_retry, {Law::credited_once}, 637},
       {Sabotage::forget_purchase, {Law::nothing_lost}},
       {Sabotage::drop_cut, {Law::cut_in_time, Law::outage, Law::nothing_after_end}},
       {Sabotage::drop_closed, {Law::connected}},

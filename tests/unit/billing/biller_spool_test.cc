@@ -132,6 +132,25 @@ TEST_F(BillerSpool, AFullDiskCutsNobodyWhileTheLedgerAnswersInTime) {
   EXPECT_EQ(rig.cut(session), std::nullopt);
 }
 
+TEST_F(BillerSpool, ADiskThatHangsHoldsForAMomentAndThenCuts) {
+  const auto session = rig.connect(alice);
+  rig.run_for(30s);
+  till.mood = MapTill::Mood::away;
+  rig.spool.mood = ListSpool::Mood::silent;
+  rig.run_for(30s + 5s);
+  EXPECT_EQ(rig.cut(session), std::nullopt);
+  const auto later = rig.connect(bob);
+  rig.run_for(3min);
+  const auto written_from = FakeClock::start + 1min + BillerSettings{}.record_after;
+  EXPECT_EQ(rig.cut(session), EndReason::unavailable);
+  EXPECT_EQ(rig.cut_at(session), written_from + BillerSettings{}.longest_hold);
+  EXPECT_EQ(rig.cut(later), EndReason::unavailable) << "who falls due meanwhile waits no longer";
+  EXPECT_LE(*rig.cut_at(later), *rig.cut_at(session));
+  till.mood = MapTill::Mood::answering;
+  rig.run_for(1min);
+  EXPECT_EQ(till.charges.size(), 3U) << "nobody pays for more than had begun";
+}
+
 // ---- until when bytes may be relayed
 
 TEST_F(BillerSpool, PaidTimeIsRelayedToItsEndAndAMomentBeyond) {
@@ -159,6 +178,17 @@ TEST_F(BillerSpool, OwedTimeIsRelayedAsFarAsItIsKept) {
   EXPECT_EQ(rig.cut(session), std::nullopt) << "it is being written: held, not cut";
   rig.biller.on_recorded(Biller::Recorded::safe, rig.moment());
   EXPECT_EQ(relayed_until(session), 2min + slack);
+}
+
+TEST_F(BillerSpool, NothingIsRelayedBehindTheGrace) {
+  BillerSettings settings;
+  settings.outage_grace = 90s;
+  MeterRig node{till, minute_at_eighty_cents, settings};
+  const auto session = node.connect(alice);
+  node.run_for(30s);
+  till.mood = MapTill::Mood::away;
+  node.run_for(90s + 1s);
+  EXPECT_EQ(node.table.find(session)->traffic.relay_until.load(), FakeClock::start + 1min + 90s + slack);
 }
 
 TEST_F(BillerSpool, ACutSessionIsRelayedNoMore) {

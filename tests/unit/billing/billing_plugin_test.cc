@@ -173,7 +173,8 @@ TEST(BillingPlugin, ASessionThatIsEndedElsewhereIsCut) {
   const EndRequest end{.user = user.id,
                        .session = rig.ledger().live_sessions(user.id)->front().id,
                        .why = EndReason::requested,
-                       .at = rig.now()};
+                       .at = rig.now(),
+                       .by = EndedBy::somebody_else};
   ASSERT_TRUE(rig.ledger().end_sessions({&end, 1}).ok());
   EXPECT_EQ(rig.host.wait_for_end(client.admission.session).reason, Reason::forbidden);
 }

@@ -282,14 +282,14 @@ void Biller::apply(Session& session, const ChargeResult& result, const Moment& m
   if (left && left->meter && left->meter->owed() > 0) charges_.free.waiting.push_back({handle});
 }
 
-void Biller::on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment, Turn turn) {
+void Biller::on_ends(const LedgerResult<std::vector<EndResult>>& answer, const Moment& moment, Turn turn) {
   std::vector<DueEnd> asked = std::exchange(ends_.of(turn).under_way, {});
   if (!answer.ok() || answer->size() != asked.size())
     return ends_.take_back(std::move(asked), turn, moment.now + pause_after_failure(ends_.of(turn).failures));
   ends_.of(turn).failures = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    (*answer)[i] == EndOutcome::later ? postpone(ends_, std::move(asked[i]), moment)
-                                      : table_.end_is_known(asked[i].end.user);
+    (*answer)[i].outcome == EndOutcome::later ? postpone(ends_, std::move(asked[i]), moment)
+                                              : table_.end_is_known(asked[i].end.user);
   }
 }
 

@@ -132,7 +132,7 @@ class Biller {
                   Turn turn = Turn::if_free);
   /// The same for the sessions whose end is to be written. Not asked while charges find no ledger.
   std::vector<EndRequest> take_ends(const Moment& moment, Turn turn = Turn::if_free);
-  void on_ends(const LedgerResult<std::vector<EndOutcome>>& answer, const Moment& moment,
+  void on_ends(const LedgerResult<std::vector<EndResult>>& answer, const Moment& moment,
                Turn turn = Turn::if_free);
 
   // -- the spool: what keeps charges that the ledger does not answer, should this process not live to see it

@@ -16,7 +16,7 @@ constexpr std::size_t max_batches_waiting = 2;
 constexpr std::size_t users_at_a_time = 256;
 
 using Charged = LedgerResult<std::vector<ChargeResult>>;
-using Ended = LedgerResult<std::vector<EndOutcome>>;
+using Ended = LedgerResult<std::vector<EndResult>>;
 
 // One lot of charges is written at a time; what is settled is bounded by what was written.
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();

@@ -22,16 +22,9 @@ void EarlierLife::begin(NodeRef node, const std::vector<LeftOpen>& left_open) {
   locked_in_a_row_ = 0;
   left_open_.clear();
   locked_.clear();
-  unposted_.clear();
-  for (const LeftOpen& one : left_open) {
-    const SessionKey key{one.user, one.session};
-    // Those that are still to be charged come when they have been.
-    if (replay_.holds(key)) {
-      unposted_.emplace(key, one.unposted);
-    } else {
-      left_open_.push_back(one);
-    }
-  }
+  // Those that are still to be charged come when they have been.
+  for (const LeftOpen& one : left_open)
+    if (!replay_.holds({one.user, one.session})) left_open_.push_back(one);
 }
 
 LedgerResult<EarlierLife::Left> EarlierLife::settle(Ledger& ledger) {
@@ -77,22 +70,12 @@ EarlierLife::Left EarlierLife::left() {
 }
 
 LedgerResult<Done> EarlierLife::send(std::span<const ChargeRequest> charges, Ledger& ledger) {
-  const std::size_t before = replay_.charges_left();
   const auto results = ledger.charge(node_, charges);
   if (!results) return results.error();
   replay_.on_charged(*results);
-  sent_ += before - replay_.charges_left();
-  for (const LeftOpen& session : replay_.take_finished()) add_left_open(session);
+  const auto finished = replay_.take_finished();
+  left_open_.insert(left_open_.end(), finished.begin(), finished.end());
   return Done{};
-}
-
-void EarlierLife::add_left_open(const LeftOpen& finished) {
-  LeftOpen session = finished;
-  if (const auto before = unposted_.find({finished.user, finished.session}); before != unposted_.end()) {
-    if (const auto sum = before->second.plus(finished.unposted)) session.unposted = *sum;
-    unposted_.erase(before);
-  }
-  left_open_.push_back(session);
 }
 
 /// Those who are locked are left open.
@@ -103,28 +86,36 @@ LedgerResult<Done> EarlierLife::end_first(std::size_t count, Turn turn, Ledger& 
   std::vector<EndRequest> ends;
   for (auto one = begin; one != end; ++one)
     ends.push_back({one->user, one->session, EndReason::node_lost, now, turn});
-  const auto outcomes = ledger.end_sessions(ends);
-  if (!outcomes) return outcomes.error();
+  const auto results = ledger.end_sessions(ends);
+  if (!results) return results.error();
   for (std::size_t i = 0; i < count; ++i) {
-    if ((*outcomes)[i] == EndOutcome::later) {
+    if ((*results)[i].outcome == EndOutcome::later) {
       locked_.push_back(left_open_[i]);
       continue;
     }
     ++ended_;
-    if (const auto sum = posted_.plus(left_open_[i].unposted)) posted_ = *sum;
+    if (const auto sum = posted_.plus((*results)[i].posted)) posted_ = *sum;
   }
   left_open_.erase(begin, end);
   return Done{};
 }
 
 void EarlierLife::say_what_was_done() {
-  if (sent_ > 0) {
+  const ReplayTally replayed = replay_.take_tally();
+  const std::string kept = " charges that node " + node_.name + " had kept in its spool";
+  if (replayed.charges > 0) {
     host_.log(plugin::LogLevel::warning, "billing",
-              "sent " + std::to_string(sent_) + " charges that node " + node_.name +
-                  " had kept in its spool to the ledger");
+              "charged " + replayed.amount.to_exact_string() + " credits for " +
+                  std::to_string(replayed.charges) + kept);
+  }
+  if (replayed.forgone > 0) {
+    host_.log(plugin::LogLevel::warning, "billing",
+              "the ledger took no more of " + std::to_string(replayed.forgone) + kept +
+                  ": it has them already, or their sessions had ended, or their users are disabled or have"
+                  " nothing left; " +
+                  replayed.forgone_price.to_exact_string() + " credits at most are lost");
   }
   if (ended_ > 0) log_ended(host_, ended_, node_.name, posted_);
-  sent_ = 0;
   ended_ = 0;
   posted_ = {};
 }

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "billing/ledger/ledger.h"
@@ -52,7 +51,6 @@ class EarlierLife {
   Left left();
   LedgerResult<Done> send(std::span<const ChargeRequest> charges, Ledger& ledger);
   LedgerResult<Done> end_first(std::size_t count, Turn turn, Ledger& ledger);
-  void add_left_open(const LeftOpen& finished);
   void say_what_was_done();
 
   plugin::Host& host_;
@@ -61,10 +59,7 @@ class EarlierLife {
   std::size_t locked_in_a_row_ = 0;  // sessions with charges that were looked at since one was free
   std::deque<LeftOpen> left_open_;   // to be ended
   std::deque<LeftOpen> locked_;      // likewise, when all of those have been looked at
-  /// What the ledger says of sessions that the replay still holds.
-  std::unordered_map<SessionKey, Credits, SessionKey::Hash> unposted_;
-  // Not said in the log yet.
-  std::size_t sent_ = 0;
+  // Not said in the log yet; what a call did whose answer was lost is in neither.
   std::int64_t ended_ = 0;
   Credits posted_;
 };

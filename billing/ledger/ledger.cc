@@ -39,9 +39,9 @@ LedgerResult<Done> end_one_session(Ledger& ledger, const EndRequest& request) {
   EndRequest patient = request;
   patient.turn = Turn::in_line;
   patient.by = EndedBy::somebody_else;
-  const auto outcomes = ledger.end_sessions({&patient, 1});
-  if (!outcomes) return outcomes.error();
-  if (outcomes->front() == EndOutcome::later)
+  const auto results = ledger.end_sessions({&patient, 1});
+  if (!results) return results.error();
+  if (results->front().outcome == EndOutcome::later)
     return LedgerError{LedgerError::Code::unavailable, "somebody else has the user locked"};
   return Done{};
 }

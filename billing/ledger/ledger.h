@@ -139,10 +139,13 @@ struct ChargeResult {
     too_many,  ///< charge 1 of one session more than session_limit: nothing was charged, no row was made
     later,     ///< somebody else has the user locked at the moment: nothing was done, ask again soon
   };
+  /// Whether this call bought it, or an earlier one did and this is its answer again.
+  enum class Origin { bought, stored };
   Outcome outcome = Outcome::fenced;
   Credits amount;
   std::chrono::milliseconds grant{0};
   Credits balance;  ///< after the charge
+  Origin origin = Origin::bought;
 };
 
 /// Who ends a session: the node that it runs on, or somebody of whom that node has to be told.
@@ -160,6 +163,12 @@ struct EndRequest {
 enum class EndOutcome {
   ended,  ///< also when it had ended before, or never had a row
   later,  ///< as ChargeResult::Outcome::later
+};
+
+struct EndResult {
+  EndOutcome outcome = EndOutcome::ended;
+  Credits posted;  ///< by this call, to the user's history
+  bool operator==(const EndResult&) const = default;
 };
 
 /// A live session as the table shows it.
@@ -181,7 +190,6 @@ struct SessionRow {
 struct LeftOpen {
   UserId user;
   SessionId session;
-  Credits unposted;  ///< what it was charged and its user's history does not show yet
 };
 
 /// What a node begins its life with.
@@ -367,8 +375,8 @@ class Ledger {
   virtual LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                          std::span<const ChargeRequest> requests) = 0;
   /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had
-  /// a row, is no error and changes nothing. One outcome for each request, in order; waits as charge() does.
-  virtual LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) = 0;
+  /// a row, is no error and changes nothing. One result for each request, in order; waits as charge() does.
+  virtual LedgerResult<std::vector<EndResult>> end_sessions(std::span<const EndRequest> requests) = 0;
   /// Posts the usage of a portion of the node's live sessions that were last posted (or started) at or before
   /// `older_than`, so that nobody's charges wait for long. Leaves out who is locked.
   virtual LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;

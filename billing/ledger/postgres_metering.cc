@@ -73,23 +73,23 @@ SELECT j.verdict,
 FROM judged j LEFT JOIN bought b ON b.place = j.place
 ORDER BY j.place)sql";
 
-/// Ends sessions that are still open and posts what they owe the history.
+/// Ends sessions that are still open and posts what they owe the history. Returns for each request whether it
+/// was dealt with, and how much was posted; of somebody whom nobody knows there is nothing to deal with.
 constexpr const char* end_sql = R"sql(
-WITH request AS (
-  SELECT DISTINCT ON (user_id, session_id) *
-  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
+WITH asked AS (
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
     WITH ORDINALITY AS r (user_id, session_id, why, at, told, place)
-  ORDER BY user_id, session_id, place
+), request AS (
+  SELECT DISTINCT ON (user_id, session_id) * FROM asked ORDER BY user_id, session_id, place
 ), due AS (
-  SELECT s.*, r.why AS reason, r.at, r.told = 1 AS told FROM request r JOIN metered_sessions s USING (user_id, session_id)
+  SELECT s.*, r.why AS reason, r.at, r.told = 1 AS told, r.place
+  FROM request r JOIN metered_sessions s USING (user_id, session_id)
   WHERE s.ended_at IS NULL AND s.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
-),)sql" PAYG_END_DUE;
-
-/// Which of the requests end_sql has dealt with; of somebody whom nobody knows there is nothing to deal with.
-constexpr const char* ended_sql = R"sql(
+),)sql" PAYG_END_DUE R"sql(
 SELECT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql()
-       OR NOT EXISTS (SELECT FROM user_credits c WHERE c.user_id = r.user_id)
-FROM unnest($1::bigint[]) WITH ORDINALITY AS r (user_id, place) ORDER BY r.place)sql";
+         OR NOT EXISTS (SELECT FROM user_credits c WHERE c.user_id = r.user_id),
+       coalesce(d.charged - d.posted, 0)
+FROM asked r LEFT JOIN due d ON d.place = r.place ORDER BY r.place)sql";
 
 /// Sessions of node $1 with usage to post, in the order of the index of live sessions, so that a portion does
 /// not read what the later ones will.
@@ -162,6 +162,7 @@ ChargeResult read_charge(const PostgresRows& rows, int row) {
   } else if (verdict != "fenced") {
     result.outcome = outcome_of(result.grant);
   }
+  if (verdict == "again") result.origin = ChargeResult::Origin::stored;
   return result;
 }
 
@@ -193,9 +194,9 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(const NodeRef& no
   return answers;
 }
 
-LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
-  std::vector<EndOutcome> outcomes;
-  if (requests.empty()) return outcomes;
+LedgerResult<std::vector<EndResult>> PostgresLedger::end_sessions(std::span<const EndRequest> requests) {
+  std::vector<EndResult> ended;
+  if (requests.empty()) return ended;
   const Turn turn = turn_of(requests);
   std::vector<std::int64_t> users, sessions, times, told;
   std::vector<std::string> reasons;
@@ -210,16 +211,17 @@ LedgerResult<std::vector<EndOutcome>> PostgresLedger::end_sessions(std::span<con
   if (std::count(told.begin(), told.end(), 1) > 0)
     statements.insert(statements.begin(), postgres::lock_end_changes());
   statements.push_back({end_sql, parameters(users, sessions, reasons, times, told)});
-  statements.push_back({ended_sql, parameters(users)});
   const auto results = connection_.transact(std::move(statements));
   if (!results && turn == Turn::in_line && connection_.waited_in_vain())
-    return std::vector{EndOutcome::later};
+    return std::vector<EndResult>{{.outcome = EndOutcome::later, .posted = {}}};
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
-  for (int row = 0; row < rows.count(); ++row)
-    outcomes.push_back(rows.text(row, 0) == "t" ? EndOutcome::ended : EndOutcome::later);
-  if (outcomes.size() != requests.size()) return unreadable("batch");
-  return outcomes;
+  for (int row = 0; row < rows.count(); ++row) {
+    const auto outcome = rows.text(row, 0) == "t" ? EndOutcome::ended : EndOutcome::later;
+    ended.push_back({.outcome = outcome, .posted = rows.credits(row, 1)});
+  }
+  if (ended.size() != requests.size()) return unreadable("batch");
+  return ended;
 }
 
 LedgerResult<Posting> PostgresLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {

@@ -24,7 +24,8 @@ constexpr const char* end_portion_sql =
     "  SELECT s.*, $4::text AS reason, $5::bigint AS at, true AS told FROM metered_sessions s"
     "  WHERE s.node = $1 AND s.ended_at IS NULL AND s.user_id = ANY (" PAYG_LOCKED_USERS
     ")"
-    "    AND EXISTS (SELECT FROM " PAYG_SILENT_NODE ") ORDER BY s.last_posted_at LIMIT $6)," PAYG_END_DUE;
+    "    AND EXISTS (SELECT FROM " PAYG_SILENT_NODE ") ORDER BY s.last_posted_at LIMIT $6)," PAYG_END_DUE
+    " SELECT count(*), coalesce(sum(charged - posted), 0)::bigint FROM due";
 
 constexpr const char* one_left_sql =
     "SELECT session_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL ORDER BY last_posted_at "
@@ -56,15 +57,14 @@ LedgerResult<NodeStart> PostgresLedger::start_node(std::string_view node, std::c
         " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at, life = n.life + 1,"
         "                                  beat = n.beat + 1, lease_ms = excluded.lease_ms RETURNING life",
         parameters(node, to_ms(at), lease.count())},
-       {"SELECT user_id, session_id, charged - posted FROM metered_sessions"
+       {"SELECT user_id, session_id FROM metered_sessions"
         " WHERE node = $1 AND ended_at IS NULL ORDER BY user_id",
         parameters(node)}});
   if (!results) return results.error();
   NodeStart start{.life = to_node_life((*results)[1].integer(0, 0)), .left_open = {}};
   const PostgresRows& found = results->back();
   for (int row = 0; row < found.count(); ++row) {
-    start.left_open.push_back(
-        {to_user_id(found.integer(row, 0)), to_session_id(found.integer(row, 1)), found.credits(row, 2)});
+    start.left_open.push_back({to_user_id(found.integer(row, 0)), to_session_id(found.integer(row, 1))});
   }
   return start;
 }

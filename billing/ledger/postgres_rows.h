@@ -47,8 +47,8 @@ std::vector<PostgresStatement> lock_users(const std::vector<std::int64_t>& users
 /// do.
 PostgresStatement lock_end_changes();
 /// What ends the sessions of a CTE `due`: open ones of metered_sessions, with `reason`, `at` and, where their
-/// node has to be told, `told`. Posts what they owe the history. Returns how many they were and how much that
-/// was.
+/// node has to be told, `told`. Posts what they owe the history. To be followed by a SELECT of what to
+/// return.
 #define PAYG_END_DUE                                                                                \
   " ended AS ("                                                                                     \
   "  UPDATE metered_sessions s"                                                                     \
@@ -63,6 +63,6 @@ PostgresStatement lock_end_changes();
   "         'session-' || lpad(to_hex(session_id), 16, '0') || '-' || charge_number, '',"           \
   "         granted - granted_posted, at"                                                           \
   "  FROM due WHERE charged > posted ORDER BY user_id, session_id"                                  \
-  ") SELECT count(*), coalesce(sum(charged - posted), 0)::bigint FROM due"
+  ")"
 
 }  // namespace payg::billing::postgres

@@ -33,7 +33,7 @@ class SqliteLedger final : public Ledger {
 
   LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                  std::span<const ChargeRequest> requests) override;
-  LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override;
+  LedgerResult<std::vector<EndResult>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
 

@@ -86,7 +86,8 @@ ChargeResult charge_one(SqliteTransaction& transaction, std::string_view node, c
   if (stored && (!stored->live || stored->node != node)) return fence(balance);
   const std::int64_t last_number = stored ? stored->number : 0;
   if (stored && request.number == last_number) {
-    return {outcome_of(stored->last.grant), stored->last.amount, stored->last.grant, *balance};
+    return {outcome_of(stored->last.grant), stored->last.amount, stored->last.grant, *balance,
+            ChargeResult::Origin::stored};
   }
   if (request.number != last_number + 1) return fence(balance);
 
@@ -161,8 +162,9 @@ LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(const NodeRef& node
   return results;
 }
 
-LedgerResult<std::vector<EndOutcome>> SqliteLedger::end_sessions(std::span<const EndRequest> requests) {
+LedgerResult<std::vector<EndResult>> SqliteLedger::end_sessions(std::span<const EndRequest> requests) {
   SqliteTransaction transaction(database_, Kind::write);
+  std::vector<EndResult> results;
   for (const EndRequest& request : requests) {
     std::optional<Unposted> due;
     {
@@ -172,9 +174,10 @@ LedgerResult<std::vector<EndOutcome>> SqliteLedger::end_sessions(std::span<const
       if (rows.next()) due = read_unposted(rows);
     }
     if (due) sqlite::end_session(transaction, *due, request);
+    results.push_back({.posted = due ? due->amount : Credits()});
   }
   if (auto done = transaction.commit(); !done) return done.error();
-  return std::vector<EndOutcome>(requests.size(), EndOutcome::ended);
+  return results;
 }
 
 LedgerResult<Posting> SqliteLedger::post_usage(std::string_view node, WallTime older_than, WallTime at) {

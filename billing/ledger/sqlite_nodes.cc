@@ -84,7 +84,7 @@ LedgerResult<NodeStart> SqliteLedger::start_node(std::string_view node, std::chr
         transaction.select(PAYG_UNPOSTED "WHERE node = ? AND ended_at IS NULL ORDER BY user_id", node);
     while (rows.next()) {
       const Unposted session = read_unposted(rows);
-      start.left_open.push_back({session.user, session.session, session.amount});
+      start.left_open.push_back({session.user, session.session});
     }
   }
   if (auto done = transaction.commit(); !done) return done.error();

@@ -26,6 +26,15 @@ struct SessionKey {
   };
 };
 
+/// What became of charges of a spool.
+struct ReplayTally {
+  std::size_t charges = 0;  ///< bought now; those that had been bought already are in neither
+  Credits amount;
+  /// That the ledger took no more: each of these costs at most its price.
+  std::size_t forgone = 0;
+  Credits forgone_price;
+};
+
 /// Brings what an earlier life of the node has left in its spool to the ledger: each session's charges one
 /// after the other, in the order of their numbers. Those that the ledger has already are fenced by it, and
 /// passed over. One that buys less than its increment ends it for that session: the balance was used up
@@ -51,21 +60,25 @@ class SpoolReplay {
   void on_charged(std::span<const ChargeResult> results);
 
   /// Sessions whose charges are all with the ledger, since this was last asked: they are to be ended.
-  /// `unposted` is what was charged here.
   std::vector<LeftOpen> take_finished() { return std::exchange(finished_, {}); }
   /// Charges that need not be kept any longer, since this was last asked.
   std::vector<ChargeKey> take_settled() { return std::exchange(settled_, {}); }
+  /// Of sessions that are finished, and of those that are not what was bought, since this was last asked.
+  ReplayTally take_tally() { return std::exchange(tally_, {}); }
 
  private:
   /// A session whose charges_[next] to charges_[end - 1] are left.
   struct Pending {
     std::size_t next;
     std::size_t end;
-    Credits charged;
+    // Fenced so far: the ledger has them already, when it takes one behind them.
+    std::size_t fenced = 0;
   };
 
   void settle(Pending session, const ChargeResult& result);
   void settle_next(Pending& session);
+  void count(Pending& session, const ChargeResult& result);
+  void forgo(std::size_t from, std::size_t to);
 
   std::vector<ChargeRequest> charges_;  // by sessions; all of them, until all are settled
   std::deque<Pending> sessions_;        // in the order of their turns
@@ -73,6 +86,7 @@ class SpoolReplay {
   std::size_t charges_left_;
   std::vector<LeftOpen> finished_;
   std::vector<ChargeKey> settled_;
+  ReplayTally tally_;
 };
 
 }  // namespace payg::billing

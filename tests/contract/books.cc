@@ -112,9 +112,9 @@ LedgerResult<ChargeResult> charge_in_the_end(Ledger& ledger, const NodeRef& on_n
 
 LedgerResult<Done> end_in_the_end(Ledger& ledger, const EndRequest& request) {
   for (;;) {
-    const auto outcomes = ledger.end_sessions(std::span(&request, 1));
-    if (!outcomes) return outcomes.error();
-    if (outcomes->front() == EndOutcome::ended) return Done{};
+    const auto results = ledger.end_sessions(std::span(&request, 1));
+    if (!results) return results.error();
+    if (results->front().outcome == EndOutcome::ended) return Done{};
   }
 }
 

@@ -156,6 +156,7 @@ TEST_P(Charges, AnAnswerThatWasLostIsGivenAgainByAnotherConnection) {
   const auto request = minute(alice, session_a, 1);
   const auto again = value_of(other->charge(newest_life(*other, node), std::span(&request, 1))).at(0);
   expect_same(again, Outcome::granted, minute_price, 1min, units(3'552'000));
+  EXPECT_EQ(again.origin, ChargeResult::Origin::stored);
 }
 
 TEST_P(Charges, AnyOtherNumberIsFenced) {

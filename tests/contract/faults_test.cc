@@ -110,11 +110,13 @@ TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesEnd) {
   const std::array ends = {ending(alice, session_a, new_year), ending(bob, session_b, new_year)};
   {
     const PostgresLock locked = lock(alice);
-    EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::later, EndOutcome::ended}));
+    EXPECT_EQ(
+        value_of(ledger->end_sessions(ends)),
+        (std::vector<EndResult>{{.outcome = EndOutcome::later, .posted = {}}, {.posted = minute_price}}));
     EXPECT_EQ(refusal_of(end_one_session(*ledger, ends[0])), "unavailable");
     EXPECT_EQ(value_of(ledger->live_sessions(std::nullopt)).size(), 1U);
   }
-  EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector{EndOutcome::ended, EndOutcome::ended}));
+  EXPECT_EQ(value_of(ledger->end_sessions(ends)), (std::vector<EndResult>{{.posted = minute_price}, {}}));
   EXPECT_TRUE(value_of(ledger->audit()).findings.empty());
 }
 

@@ -86,9 +86,7 @@ TEST_P(Nodes, OneThatStartsAgainIsToldWhatItsEarlierLifeLeftOpen) {
   const auto left_open = start().left_open;
   ASSERT_EQ(left_open.size(), 2U);
   EXPECT_EQ(left_open[0].user, alice.id);
-  EXPECT_EQ(left_open[0].unposted, minutes_worth(1));
   EXPECT_EQ(left_open[1].user, bob.id);
-  EXPECT_EQ(left_open[1].unposted, minutes_worth(2));
   for (const LeftOpen& one : left_open)
     end({.user = one.user, .session = one.session, .why = EndReason::node_lost, .at = new_year + 1h});
   EXPECT_EQ(value_of(ledger().live_sessions(std::nullopt)).size(), 1U);

@@ -75,7 +75,10 @@ TEST_P(Sessions, ManyEndInOneCallAndOneTwiceInItEndsOnce) {
   const std::array requests = {ending(bob, session_a, new_year), ending(alice, session_b, new_year),
                                ending(bob, session_a, new_year + 1min, EndReason::drained),
                                ending(alice, session_a, new_year)};
-  value_of(ledger().end_sessions(requests));
+  EXPECT_EQ(value_of(ledger().end_sessions(requests)),
+            (std::vector<EndResult>{
+                {.posted = minute_price}, {.posted = minute_price}, {}, {.posted = minute_price}}))
+      << "what each of them has posted";
   EXPECT_EQ(usage_of(alice).size(), 2U);
   EXPECT_EQ(usage_of(bob).size(), 1U);
   EXPECT_TRUE(value_of(ledger().live_sessions(std::nullopt)).empty());
@@ -174,9 +177,7 @@ TEST_P(Sessions, ThousandsArePostedAndFoundOpen) {
   EXPECT_EQ(usage_of(alice).size(), 1'500U);
   EXPECT_EQ(usage_of(bob).size(), 1'000U);
 
-  const auto left_open = value_of(ledger().start_node(node, lease, new_year + 2h)).left_open;
-  EXPECT_EQ(left_open.size(), 2'500U);
-  for (const LeftOpen& one : left_open) EXPECT_EQ(one.unposted, Credits());
+  EXPECT_EQ(value_of(ledger().start_node(node, lease, new_year + 2h)).left_open.size(), 2'500U);
 }
 
 }  // namespace

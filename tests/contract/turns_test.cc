@@ -1,5 +1,3 @@
-#include <array>
-
 #include "tests/contract/books.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/postgres_lock.h"
@@ -37,6 +35,9 @@ class PostgresTurns : public testing::Test {
       outcomes.push_back(result.outcome);
     return outcomes;
   }
+  EndOutcome end(const EndRequest& request) {
+    return value_of(ledger->end_sessions(std::span(&request, 1))).at(0).outcome;
+  }
   void expect_clean_books() { EXPECT_TRUE(value_of(ledger->audit()).findings.empty()); }
 
   using enum ChargeResult::Outcome;
@@ -50,17 +51,14 @@ TEST_F(PostgresTurns, WhoStandsInLineIsServedInACrowd) {
   const PostgresCrowd crowd(database.url(), locking_row("user_credits", users[0].id.value));
   EXPECT_TRUE(eventually([&] { return charge({in_line(users[0])}) == std::vector{granted}; }));
   EXPECT_EQ(value_of(ledger->balance(users[0].id)), credits(1).minus(minute_price).value());
-  const std::array ends = {end_in_line(users[0])};
-  EXPECT_TRUE(
-      eventually([&] { return value_of(ledger->end_sessions(ends)) == std::vector{EndOutcome::ended}; }));
+  EXPECT_TRUE(eventually([&] { return end(end_in_line(users[0])) == EndOutcome::ended; }));
   expect_clean_books();
 }
 
 TEST_F(PostgresTurns, WhoWaitsInVainIsAskedLaterAndLeavesNothingBehind) {
   const PostgresLock locked(database.url(), locking_row("user_credits", users[0].id.value));
   EXPECT_EQ(charge({in_line(users[0])}), std::vector{later});
-  const std::array ends = {end_in_line(users[0])};
-  EXPECT_EQ(value_of(ledger->end_sessions(ends)), std::vector{EndOutcome::later});
+  EXPECT_EQ(end(end_in_line(users[0])), EndOutcome::later);
   EXPECT_EQ(database.waiting_for_locks(), 0);
   EXPECT_EQ(charge({in_line(users[1])}), std::vector{granted}) << "the connection is as good as before";
 }
@@ -75,8 +73,7 @@ TEST_F(PostgresTurns, ARowOfUsersThatSomebodyHoldsIsInNobodysWay) {
   EXPECT_EQ(charge({minute(users[0], session_a, 1), minute(users[1], session_a, 1)}),
             (std::vector{granted, granted}));
   value_of(ledger->post_usage(node, new_year, new_year));
-  const std::array ends = {ending(users[0], session_a, new_year)};
-  EXPECT_EQ(value_of(ledger->end_sessions(ends)), std::vector{EndOutcome::ended});
+  EXPECT_EQ(end(ending(users[0], session_a, new_year)), EndOutcome::ended);
   value_of(ledger->create_order(order_of(users[0], "one")));
   value_of(ledger->settle_order("one", new_year));
   expect_clean_books();

@@ -107,7 +107,7 @@ LedgerResult<std::vector<ChargeResult>> FailingLedger::charge(const NodeRef& nod
   return attempt([&] { return ledger_->charge(node, requests); });
 }
 
-LedgerResult<std::vector<EndOutcome>> FailingLedger::end_sessions(std::span<const EndRequest> requests) {
+LedgerResult<std::vector<EndResult>> FailingLedger::end_sessions(std::span<const EndRequest> requests) {
   return attempt([&] { return ledger_->end_sessions(requests); });
 }
 

@@ -70,7 +70,7 @@ class FailingLedger : public billing::Ledger {
 
   billing::LedgerResult<std::vector<billing::ChargeResult>> charge(
       const billing::NodeRef& node, std::span<const billing::ChargeRequest> requests) override;
-  billing::LedgerResult<std::vector<billing::EndOutcome>> end_sessions(
+  billing::LedgerResult<std::vector<billing::EndResult>> end_sessions(
       std::span<const billing::EndRequest> requests) override;
   billing::LedgerResult<billing::Posting> post_usage(std::string_view node, WallTime older_than,
                                                      WallTime at) override;

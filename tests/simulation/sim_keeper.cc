@@ -184,7 +184,7 @@ void SimNode::end_left_open() {
         on_node(life, [this, some, answer] {
           life_->keeper_is_busy = false;
           for (std::size_t i = 0; i < some.size(); ++i) {
-            const bool is_open = !answer.ok() || (*answer)[i] == billing::EndOutcome::later;
+            const bool is_open = !answer.ok() || (*answer)[i].outcome == billing::EndOutcome::later;
             if (is_open) life_->left_open.insert(life_->left_open.begin(), some[i]);
           }
         });

@@ -47,7 +47,7 @@ struct SimLedger::Call {
   Ended ended;
   Done done;
   std::vector<ChargeResult> charge_results;
-  std::vector<EndOutcome> end_results;
+  std::vector<billing::EndResult> end_results;
   std::vector<std::optional<billing::Credits>> balances_seen;
 
   Patience patience = Patience::none;
@@ -286,7 +286,7 @@ void SimLedger::apply(Call& call) {
   for (const EndRequest& request : call.ends) {
     const bool is_free = has_lock_on(call, request.user);
     if (is_free) tables_.end(request, call.error, now);
-    call.end_results.push_back(is_free ? EndOutcome::ended : EndOutcome::later);
+    call.end_results.push_back({is_free ? EndOutcome::ended : EndOutcome::later, {}});
   }
   if (call.act) call.act(tables_, now);
 }
@@ -318,7 +318,7 @@ void SimLedger::answer(Call* call, Fate fate) {
     call->charged(is_done ? Result(std::move(call->charge_results)) : Result(unavailable()));
   }
   if (call->ended) {
-    using Result = billing::LedgerResult<std::vector<EndOutcome>>;
+    using Result = billing::LedgerResult<std::vector<billing::EndResult>>;
     call->ended(is_done ? Result(std::move(call->end_results)) : Result(unavailable()));
   }
   if (call->done) call->done(fate);

@@ -30,7 +30,7 @@ enum class Fate : std::uint8_t { done, unavailable };
 class SimLedger {
  public:
   using Charged = std::function<void(const billing::LedgerResult<std::vector<billing::ChargeResult>>&)>;
-  using Ended = std::function<void(const billing::LedgerResult<std::vector<billing::EndOutcome>>&)>;
+  using Ended = std::function<void(const billing::LedgerResult<std::vector<billing::EndResult>>&)>;
   /// What is done at COMMIT.
   using Work = std::function<void(SimTables&, MonotonicTime)>;
   using Done = std::function<void(Fate)>;

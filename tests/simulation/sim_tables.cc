@@ -124,7 +124,7 @@ std::vector<billing::LeftOpen> SimTables::left_open(NodeNumber node) const {
   std::vector<billing::LeftOpen> open;
   for (const SessionId id : live_[static_cast<std::size_t>(node)]) {
     const SessionRow& row = sessions_.at(id);
-    if (row.is_live) open.push_back({row.user, id, row.charged.minus(row.posted).value()});
+    if (row.is_live) open.push_back({row.user, id});
   }
   std::sort(open.begin(), open.end(), [](const auto& a, const auto& b) {
     return a.user != b.user ? a.user < b.user : a.session < b.session;

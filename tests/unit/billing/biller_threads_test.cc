@@ -52,7 +52,7 @@ void bill(Biller& biller, Starts& starts) {
   if (!charges.empty()) biller.on_charges(std::vector<billing::ChargeResult>(charges.size()), moment);
   const auto ends = biller.take_ends(moment);
   if (!ends.empty()) {
-    biller.on_ends(std::vector<billing::EndOutcome>(ends.size(), billing::EndOutcome::ended), moment);
+    biller.on_ends(std::vector<billing::EndResult>(ends.size()), moment);
   }
   (void)biller.take_cuts();
 }

@@ -93,9 +93,9 @@ TEST_F(EarlierLives, WhatTheSpoolKeptIsPaidAndThenTheSessionEnds) {
   EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
   EXPECT_EQ(history(alice), "3 minutes in 1");
   EXPECT_EQ(life.take_settled_charges().size(), 2U);
-  EXPECT_EQ(host.lines,
-            (std::vector<std::string>{"sent 2 charges that node node-1 had kept in its spool to the ledger",
-                                      "ended 1 sessions that node node-1 had left open: 0.04 credits"}));
+  EXPECT_EQ(host.lines, (std::vector<std::string>{
+                            "charged 0.02666666 credits for 2 charges that node node-1 had kept in its spool",
+                            "ended 1 sessions that node node-1 had left open: 0.04 credits"}));
 }
 
 TEST_F(EarlierLives, ASessionOfWhichTheLedgerNeverHeardIsPaidAndEndedAsWell) {
@@ -109,6 +109,19 @@ TEST_F(EarlierLives, WhatTheLedgerHadAlreadyIsNotPaidTwice) {
   EarlierLife life = restart({minute(alice, 2), minute(alice, 3), minute(alice, 4)});
   EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
   EXPECT_EQ(history(alice), "4 minutes in 1");
+  EXPECT_EQ(host.lines, (std::vector<std::string>{
+                            "charged 0.01333333 credits for 1 charges that node node-1 had kept in its spool",
+                            "ended 1 sessions that node node-1 had left open: 0.05333333 credits"}))
+      << "what was charged and posted, and nothing twice";
+}
+
+TEST_F(EarlierLives, WhatWasPostedBeforeIsNotSaidToBePostedByTheEnd) {
+  for (const std::uint32_t number : {1, 2}) charge(alice, number);
+  EarlierLife life = restart({minute(alice, 2)});
+  EXPECT_TRUE(ledger->post_usage("node-1", now() + 1h, now()).ok());
+  EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
+  EXPECT_EQ(host.lines,
+            (std::vector<std::string>{"ended 1 sessions that node node-1 had left open: 0.00 credits"}));
 }
 
 TEST_F(EarlierLives, TheSameSpoolASecondTimeChangesNothing) {
@@ -142,6 +155,8 @@ TEST_F(EarlierLives, ASessionThatEndedElsewhereMeanwhileIsNotCharged) {
   EarlierLife life = restart({minute(alice, 2)});
   EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
   EXPECT_EQ(history(alice), "1 minutes in 1");
+  EXPECT_NE(host.lines.at(0).find("0.01333333 credits at most are lost"), std::string::npos)
+      << host.lines.at(0);
 }
 
 TEST_F(EarlierLives, WhoIsLockedHoldsUpNobodyAndIsNotEndedBeforeHeHasPaid) {

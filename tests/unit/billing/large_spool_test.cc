@@ -44,9 +44,9 @@ class SpaciousLedger final : public FailingLedger {
       results.push_back({ChargeResult::Outcome::granted, request.price, request.increment, {}});
     return results;
   }
-  LedgerResult<std::vector<EndOutcome>> end_sessions(std::span<const EndRequest> requests) override {
+  LedgerResult<std::vector<EndResult>> end_sessions(std::span<const EndRequest> requests) override {
     asked_.ends.push_back(requests.size());
-    return std::vector(requests.size(), EndOutcome::ended);
+    return std::vector(requests.size(), EndResult{.posted = Credits::from_units(144'000)});
   }
   LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) override {
     asked_.renewals.push_back(clock_.now());
@@ -80,8 +80,7 @@ class LargeSpool : public testing::Test {
   }
   static std::vector<LeftOpen> left_open_of(const std::vector<ChargeRequest>& spool) {
     std::vector<LeftOpen> left_open;
-    for (std::size_t i = 0; i < spool.size(); i += 2)
-      left_open.push_back({spool[i].user, spool[i].session, Credits::from_units(48'000)});
+    for (std::size_t i = 0; i < spool.size(); i += 2) left_open.push_back({spool[i].user, spool[i].session});
     return left_open;
   }
   std::unique_ptr<Ledger> make_ledger() {
@@ -127,9 +126,10 @@ TEST_F(LargeSpool, CostsOneCallForEachPortionOfChargesAndOfEnds) {
   EXPECT_EQ(asked.ends, std::vector<std::size_t>(sessions / portion, portion));
   EXPECT_EQ(calls, asked.charges.size()) << "a portion of each at a call";
   EXPECT_EQ(life.take_settled_charges().size(), 2 * sessions);
-  EXPECT_EQ(host.lines, (std::vector<std::string>{
-                            "sent 400000 charges that node node-1 had kept in its spool to the ledger",
-                            "ended 200000 sessions that node node-1 had left open: 8000.00 credits"}));
+  EXPECT_EQ(host.lines,
+            (std::vector<std::string>{
+                "charged 5333.33333333 credits for 400000 charges that node node-1 had kept in its spool",
+                "ended 200000 sessions that node node-1 had left open: 8000.00 credits"}));
 }
 
 TEST_F(LargeSpool, TheLeaseIsRenewedWhileItIsSettled) {

@@ -28,15 +28,15 @@ Charged MapTill::charge(const std::vector<billing::ChargeRequest>& requests) {
 
 Ended MapTill::end(const std::vector<billing::EndRequest>& requests) {
   if (mood == Mood::away) return away();
-  std::vector<billing::EndOutcome> outcomes;
+  std::vector<billing::EndResult> results;
   for (const auto& request : requests) {
     const bool is_later = is_locked(request.user, request.turn);
     if (!is_later) ends.push_back(request);
     if (!is_later) live_.erase({request.user, request.session});
-    outcomes.push_back(is_later ? billing::EndOutcome::later : billing::EndOutcome::ended);
+    results.push_back({is_later ? billing::EndOutcome::later : billing::EndOutcome::ended, {}});
   }
   if (mood == Mood::losing_answers) return away();
-  return outcomes;
+  return results;
 }
 
 bool MapTill::is_locked(UserId user, billing::Turn turn) const {

@@ -28,7 +28,7 @@ inline constexpr Terms minute_at_eighty_cents{.price = Credits::from_units(48'00
                                               .rate = Rate::from_thousandths(800)};
 
 using Charged = billing::LedgerResult<std::vector<billing::ChargeResult>>;
-using Ended = billing::LedgerResult<std::vector<billing::EndOutcome>>;
+using Ended = billing::LedgerResult<std::vector<billing::EndResult>>;
 
 /// Answers batches: what stands where the ledger does.
 class Till {

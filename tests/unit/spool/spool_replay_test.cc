@@ -28,21 +28,26 @@ std::string text_of(const std::vector<ChargeRequest>& charges) {
 
 std::string text_of(const std::vector<LeftOpen>& sessions) {
   std::string text;
-  for (const LeftOpen& one : sessions)
-    text += std::to_string(one.session.value) + ':' + std::to_string(one.unposted.units()) + ' ';
+  for (const LeftOpen& one : sessions) text += std::to_string(one.session.value) + ' ';
   return text;
+}
+
+std::string text_of(const ReplayTally& tally) {
+  return std::to_string(tally.charges) + " for " + std::to_string(tally.amount.units()) + ", " +
+         std::to_string(tally.forgone) + " for " + std::to_string(tally.forgone_price.units());
 }
 
 TEST(SpoolReplay, GoesThroughEachSessionOneChargeAfterTheOther) {
   SpoolReplay replay({owed_minute(1, 4), owed_minute(1, 5), owed_minute(2, 1)});
   EXPECT_EQ(text_of(replay.take(10)), "1.4 2.1 ");
   replay.on_charged(std::vector{answer(Outcome::granted, whole), answer(Outcome::granted, whole)});
-  EXPECT_EQ(text_of(replay.take_finished()), "2:48000 ");
+  EXPECT_EQ(text_of(replay.take_finished()), "2 ");
   EXPECT_TRUE(replay.holds({UserId{101}, SessionId{1}}));
   EXPECT_EQ(text_of(replay.take(10)), "1.5 ");
   replay.on_charged(std::vector{answer(Outcome::granted, whole)});
-  EXPECT_EQ(text_of(replay.take_finished()), "1:96000 ");
+  EXPECT_EQ(text_of(replay.take_finished()), "1 ");
   EXPECT_TRUE(replay.is_done());
+  EXPECT_EQ(text_of(replay.take_tally()), "3 for 144000, 0 for 0");
 }
 
 TEST(SpoolReplay, PassesOverWhatTheLedgerHasAlready) {
@@ -50,14 +55,26 @@ TEST(SpoolReplay, PassesOverWhatTheLedgerHasAlready) {
   replay.on_charged(std::vector{answer(Outcome::fenced)});
   replay.on_charged(std::vector{answer(Outcome::granted, whole)});
   EXPECT_EQ(text_of(replay.take(10)), "1.6 ");
+  ChargeResult stored = answer(Outcome::granted, whole);
+  stored.origin = ChargeResult::Origin::stored;
+  replay.on_charged(std::vector{stored});
+  EXPECT_EQ(text_of(replay.take_tally()), "1 for 48000, 0 for 0") << "not what had been bought before";
+}
+
+TEST(SpoolReplay, CountsAsForgoneWhatIsFencedWithNothingTakenBehindIt) {
+  SpoolReplay replay({owed_minute(1, 4), owed_minute(1, 5), owed_minute(2, 7)});
+  replay.on_charged(std::vector{answer(Outcome::fenced), answer(Outcome::fenced)});
+  replay.on_charged(std::vector{answer(Outcome::fenced)});
+  EXPECT_EQ(text_of(replay.take_tally()), "0 for 0, 3 for 144000");
 }
 
 TEST(SpoolReplay, StopsWhereTheBalanceWasUsedUp) {
   SpoolReplay replay({owed_minute(1, 4), owed_minute(1, 5), owed_minute(2, 1), owed_minute(2, 2)});
   replay.on_charged(std::vector{answer(Outcome::granted, whole / 2), answer(Outcome::exhausted)});
-  EXPECT_EQ(text_of(replay.take_finished()), "1:24000 2:0 ");
+  EXPECT_EQ(text_of(replay.take_finished()), "1 2 ");
   EXPECT_EQ(replay.take_settled().size(), 4U) << "what nobody asks for any more is not kept either";
   EXPECT_TRUE(replay.is_done());
+  EXPECT_EQ(text_of(replay.take_tally()), "1 for 24000, 3 for 144000");
 }
 
 TEST(SpoolReplay, WhoIsLockedIsAskedAgainAfterAllOthers) {

@@ -1,10 +1,13 @@
 // The ledger is away: at the start, at an admission, in mid-session; and the proxy is killed meanwhile.
 
+#include <unistd.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/integration/ledger_load.h"
+#include "tests/integration/ledger_rows.h"
 
 namespace payg::test {
 namespace {
@@ -151,6 +154,29 @@ TEST_F(Outage, AProxyThatIsKilledInItPaysAfterwardsWhatItsSpoolKept) {
     EXPECT_EQ(metered.live_sessions(accounts[user]), 0);
     ++user;
   }
+}
+
+TEST_F(Outage, OfWhichTheSpoolIsLostCostsTheUserNothingMore) {
+  MeteredProxy metered(on(database_));
+  const auto accounts = many_users(metered, "user", tunnels, "10");
+  PingPong traffic(metered, accounts);
+  expect_charges(metered);
+  server_.stop_immediately();
+  let_debts_grow(metered);
+  metered.proxy().kill();
+  traffic.stop();
+  ASSERT_EQ(::unlink((metered.proxy().folder() + "/spool").c_str()), 0);
+  server_.start();
+  const LedgerRows rows(database_.url());
+  const std::int64_t charged = rows.number("SELECT sum(charged) FROM metered_sessions");
+  metered.proxy().start_again();
+  EXPECT_TRUE(eventually([&] { return ready(metered) == 200; }));
+  std::int64_t posted = 0;
+  for (const Account& account : accounts) {
+    posted += metered.posted_usage_units(account);
+    EXPECT_EQ(metered.live_sessions(account), 0);
+  }
+  EXPECT_EQ(posted, charged) << "what the ledger knew of";
 }
 
 }  // namespace

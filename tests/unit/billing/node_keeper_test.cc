@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <future>
 
 #include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
@@ -62,9 +63,8 @@ class Keeper : public testing::Test {
     return ledger->create_user(name, "", {token}, host.clock().wall_now()).value();
   }
 
-  /// A session of node-2's that is open, with a minute that is not posted.
-  void charge_on_node_2(const User& user, std::chrono::milliseconds lease) {
-    const NodeRef node_2{"node-2", ledger->start_node("node-2", lease, host.clock().wall_now())->life};
+  /// A session of the node's that is open, with a minute that is not posted.
+  void charge_on(const NodeRef& node, const User& user) {
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse("1"), "start", "", host.clock().wall_now()).ok());
     const std::array minute = {ChargeRequest{.user = user.id,
                                              .session = SessionId{7},
@@ -75,7 +75,16 @@ class Keeper : public testing::Test {
                                              .from = host.clock().wall_now(),
                                              .label = {},
                                              .exit = {}}};
-    EXPECT_EQ(ledger->charge(node_2, minute)->at(0).outcome, ChargeResult::Outcome::granted);
+    EXPECT_EQ(ledger->charge(node, minute)->at(0).outcome, ChargeResult::Outcome::granted);
+  }
+  void charge_on_node_2(const User& user, std::chrono::milliseconds lease) {
+    charge_on({"node-2", ledger->start_node("node-2", lease, host.clock().wall_now())->life}, user);
+  }
+  NodeSign sign_of(const std::string& node) {
+    const auto changes = ledger->changes_since("nobody", std::nullopt);
+    for (const NodeSign& sign : changes->nodes)
+      if (sign.node == node) return sign;
+    return {};
   }
   /// Nothing that anybody listens to but that it is ready, and out of service.
   NodeKeeper::Listener listener() {
@@ -89,12 +98,7 @@ class Keeper : public testing::Test {
   LedgerFactory watched() {
     return [this] { return std::make_unique<WatchedLedger>(factory(), watch); };
   }
-  std::int64_t beat_of(const std::string& node) {
-    const auto changes = ledger->changes_since("nobody", std::nullopt);
-    for (const NodeSign& sign : changes->nodes)
-      if (sign.node == node) return sign.beat;
-    return 0;
-  }
+  std::int64_t beat_of(const std::string& node) { return sign_of(node).beat; }
 
   TempFolder folder;
   LedgerFactory factory = open_ledger("sqlite:" + folder.path() + "/payg.db").value();
@@ -258,6 +262,22 @@ TEST_F(Keeper, GoesOutOfServiceWhenAnotherProcessStartsByItsName) {
             std::string::npos)
       << host.lines.back();
   EXPECT_EQ(beat_of("node-1"), 2) << "it renews nothing that is another's";
+}
+
+TEST_F(Keeper, HearsAtItsFirstLookOfWhatEndedElsewhereThoughItsClockStoodStill) {
+  ASSERT_TRUE(ledger->migrate().ok());
+  const User alice = add_user("alice", 1);
+  std::promise<SessionId> ended;
+  auto listening = listener();
+  listening.on_session_ended = [&](SessionId session) { ended.set_value(session); };
+  NodeKeeper keeper(factory, settings, health, host, listening);
+  keeper.start();
+  ready.wait();
+  const NodeSign sign = sign_of("node-1");
+  charge_on({sign.node, sign.life}, alice);
+  // A machine that is suspended counts no time, and the others do.
+  ASSERT_EQ(ledger->end_lost_sessions(sign, host.clock().wall_now())->sessions, 1);
+  EXPECT_EQ(ended.get_future().get(), SessionId{7});
 }
 
 TEST_F(Keeper, LooksForLessOftenWhileTheLedgerIsAwayAndAgainWhenItIsBack) {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <sstream>
 
+#include "tests/unit/walls/promises.h"
+
 namespace payg::walls {
 namespace {
 
@@ -39,6 +41,10 @@ TEST(Walls, TheTreeKeepsEveryOne) {
 
 TEST(Walls, EachTopFolderExplainsItself) {
   for (const auto& breach : missing_readmes(read_tree())) ADD_FAILURE() << breach;
+}
+
+TEST(Promises, EachIsShownByATestThatThereIs) {
+  for (const auto& breach : untested_promises(read_tree())) ADD_FAILURE() << breach;
 }
 
 /// What a program is linked to, as the loader sees it.
@@ -181,6 +187,21 @@ TEST(Walls, AFolderWithoutAReadmeIsNamed) {
   for (const auto* folder : {"plugin", "proxy", "config", "tests", "scripts"})
     tree.push_back({.path = std::string(folder) + "/README.md", .text = ""});
   EXPECT_EQ(missing_readmes(tree), Breaches{"billing/README.md: missing"});
+}
+
+TEST(Promises, WithoutATestAreNamed) {
+  const SourceFile test{.path = "tests/unit/a.cc",
+                        .text = "TEST_F(Ledger,\n       KeepsWhatItWasGiven) {}\n"};
+  const SourceFile readme{.path = "billing/README.md",
+                          .text =
+                              "| what | test |\n|---|---|\n"
+                              "| a | `Ledger` |\n| b | `Ledger.Keeps…`, `Ledger.KeepsWhatItWasGiven` |\n"
+                              "| c | – |\n| d | `Ledge` |\n| e | `Ledger.Keeps` |\n| f | `Ledger.Loses…` |\n"
+                              "\n| what | reason |\n| g | none |\n"};
+  const Breaches expected{"billing/README.md:5: names no test", "billing/README.md:6: there is no test Ledge",
+                          "billing/README.md:7: there is no test Ledger.Keeps",
+                          "billing/README.md:8: there is no test Ledger.Loses…"};
+  EXPECT_EQ(untested_promises({test, readme}), expected);
 }
 
 }  // namespace

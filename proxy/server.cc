@@ -59,12 +59,12 @@ std::uint64_t raise_descriptor_limit() {
 }
 
 /// As many as can be served: each client needs a descriptor for itself and one for its target, a bulk
-/// transfer borrows a pipe, which is two, and the process has some of its own. So those who were let in find
-/// descriptors, and those beyond wait in the kernel's queue.
+/// transfer borrows a pipe, which is two, and the process and its plugins have some of their own. So those
+/// who were let in find descriptors, and those beyond wait in the kernel's queue.
 DescriptorShares share_descriptors(const config::ProxyConfig& config) {
-  constexpr std::uint64_t own = 32;
   constexpr std::uint64_t least = 8;
   const std::uint64_t descriptors = raise_descriptor_limit();
+  const std::uint64_t own = std::clamp<std::uint64_t>(descriptors / 16, 32, 512);
   const std::uint64_t free = std::max(3 * least, descriptors - std::min(own, descriptors));
   const std::uint64_t wanted = config.max_connections != 0 ? config.max_connections : free * 3 / 8;
   const std::uint64_t connections = std::min({wanted, free / 2, std::uint64_t{1} << 30});

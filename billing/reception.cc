@@ -57,7 +57,6 @@ struct Reception::Applicant {
   UserName name;
   plugin::SessionHandle attached;
   bool left_just_now;  // a session of the user has ended, and the ledger may not know yet
-  bool has_session;    // whose end, when it comes, lets him come back with less than the minimum
   RecentRefusals::Question question;
   plugin::AdmissionAnswer answer;
 };
@@ -91,7 +90,7 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   const std::string user = wire->name.user;
   auto caller = std::make_shared<Caller>(*std::move(wire), token, client, attempt.stake,
                                          refused_tokens_.ask(now), std::move(answer));
-  if (refused_tokens_.holds(user, now)) {
+  if (refused_tokens_.find(user, now)) {
     from_memory_count_.fetch_add(1, std::memory_order_relaxed);
     return refuse_token(*caller);
   }
@@ -127,7 +126,7 @@ void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
   // out, as somebody who was refused a moment ago.
   if (standing) with_.users.remember(standing->user, with_.clock.now());
   if (!standing || !equal_in_constant_time(standing->user.token, caller.token)) {
-    refused_tokens_.remember(caller.name.name.user, caller.question);
+    refused_tokens_.remember(caller.name.name.user, caller.question, Refusal::wrong_token);
     return refuse_token(caller);
   }
   wrong_tokens_.did_not_fail(caller.client, caller.stake);
@@ -146,14 +145,16 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   if (state != State::open || with_.health.state() == LedgerState::away)
     return answer.deny(denials::ledger_away());
   const MonotonicTime now = with_.clock.now();
-  if (refused_balances_.holds(who.name.user, now)) {
+  // Before anything else is looked up: an end that comes later is one that the answer may have missed.
+  const std::uint64_t ends = with_.table.ends_of(who.user_id);
+  if (const auto why = refused_starts_.find(who.name.user, now, ends)) {
     from_memory_count_.fetch_add(1, std::memory_order_relaxed);
-    return answer.deny(denials::payment_required(shop_url()));
+    return answer.deny(denial_for(*why));
   }
 
-  auto applicant = std::make_shared<Applicant>(
-      who.user_id, who.token, who.name, request.attached, with_.table.has_end_under_way(who.user_id),
-      with_.table.has_session(who.user_id), refused_balances_.ask(now), std::move(answer));
+  auto applicant = std::make_shared<Applicant>(who.user_id, who.token, who.name, request.attached,
+                                               with_.table.has_end_under_way(who.user_id),
+                                               refused_starts_.ask(now, ends), std::move(answer));
   const auto asked = with_.reader.ask(
       who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
   if (asked == StandingQueue::Outcome::full) applicant->answer.deny(denials::ledger_away());
@@ -165,19 +166,35 @@ void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) 
   if (!read.ok()) return applicant.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
   const bool is_gone = !standing || standing->user.id != applicant.user;
-  if (is_gone || standing->user.state == UserState::disabled)
-    return applicant.answer.deny(denials::disabled());
+  if (is_gone) return applicant.answer.deny(denials::disabled());
   if (!equal_in_constant_time(standing->user.token, applicant.token)) {
     with_.users.refresh(standing->user);
     return applicant.answer.deny(denials::bad_credentials());
   }
-  if (!may_start_now(applicant, *standing)) {
-    if (standing->balance <= Credits{} || !applicant.has_session)
-      refused_balances_.remember(applicant.name.user, applicant.question);
-    return applicant.answer.deny(denials::payment_required(shop_url()));
+  const auto why = reason_to_refuse(applicant, *standing);
+  if (!why) return let_in(applicant);
+  refused_starts_.remember(applicant.name.user, applicant.question, *why);
+  applicant.answer.deny(denial_for(*why));
+}
+
+std::optional<Refusal> Reception::reason_to_refuse(const Applicant& applicant,
+                                                   const Standing& standing) const {
+  if (standing.user.state == UserState::disabled) return Refusal::disabled;
+  if (!may_start_now(applicant, standing))
+    return standing.balance <= Credits{} ? Refusal::no_money : Refusal::too_little_to_start;
+  if (is_at_limit(applicant, standing)) return Refusal::too_many_sessions;
+  return std::nullopt;
+}
+
+plugin::Denial Reception::denial_for(Refusal why) const {
+  switch (why) {
+    case Refusal::wrong_token: return denials::bad_credentials();
+    case Refusal::disabled: return denials::disabled();
+    case Refusal::too_many_sessions: return denials::session_limit();
+    case Refusal::no_money:
+    case Refusal::too_little_to_start: break;
   }
-  if (is_at_limit(applicant, *standing)) return applicant.answer.deny(denials::session_limit());
-  let_in(applicant);
+  return denials::payment_required(shop_url());
 }
 
 bool Reception::may_start_now(const Applicant& applicant, const Standing& standing) const {
@@ -212,12 +229,18 @@ void Reception::set_terms(const StartTerms& terms) {
     const std::lock_guard lock(mutex_);
     terms_ = terms;
   }
-  refused_balances_.forget_all();
+  refused_starts_.forget_all();
+}
+
+void Reception::set_session_limit(std::uint32_t limit) {
+  session_limit_ = limit;
+  with_.reader.set_session_limit(limit);
+  refused_starts_.forget_all();
 }
 
 void Reception::user_changed(const std::string& name) {
   refused_tokens_.forget(name);
-  refused_balances_.forget(name);
+  refused_starts_.forget(name);
 }
 
 ReceptionCounters Reception::counters() const {

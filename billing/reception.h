@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "billing/core/admission.h"
@@ -40,8 +41,9 @@ class BillingIdentity final : public plugin::Identity {
 ///
 /// Nobody makes the ledger work by asking again and again. Wrong tokens are counted for each client address,
 /// and one that has sent too many is refused unheard, but for the right token of a user who is known: so
-/// nobody locks out those who share his address. Who was refused by what the ledger said, for his token or
-/// for his balance, is refused without it for a second, unless something about him was changed meanwhile.
+/// nobody locks out those who share his address. Who was refused by what the ledger said, whatever it was, is
+/// refused without it for a second, unless something about him was changed meanwhile, or a session ended
+/// whose end may let him in.
 class Reception {
  public:
   struct Dependencies {
@@ -69,7 +71,7 @@ class Reception {
   void set_terms(const StartTerms& terms);
   void set_wrong_tokens_per_minute(unsigned limit) { wrong_tokens_.set_per_minute(limit); }
   /// Live sessions that a user may have on all nodes together; 0: any number.
-  void set_session_limit(std::uint32_t limit) noexcept { session_limit_ = limit; }
+  void set_session_limit(std::uint32_t limit);
   void set_shop_url(const std::string& url);
   std::string shop_url() const;
   /// Something about the user was changed: what he was refused for may hold no longer.
@@ -88,13 +90,15 @@ class Reception {
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;
   bool is_at_limit(const Applicant& applicant, const Standing& standing) const;
+  std::optional<Refusal> reason_to_refuse(const Applicant& applicant, const Standing& standing) const;
+  plugin::Denial denial_for(Refusal why) const;
   void let_in(Applicant& applicant);
 
   const Dependencies with_;
   std::atomic<State> state_{State::not_yet_open};
   FailureLimit wrong_tokens_;
   RecentRefusals refused_tokens_;  // also names that nobody has
-  RecentRefusals refused_balances_;
+  RecentRefusals refused_starts_;
   std::atomic<std::uint64_t> wrong_tokens_count_{0}, throttled_count_{0}, from_memory_count_{0};
   std::atomic<std::uint32_t> session_limit_{0};
   mutable std::mutex mutex_;

@@ -119,6 +119,7 @@ struct SessionTable::Shard {
   SlotIndex by_id;    // metered ones
   SlotIndex by_user;  // one of each user's metered ones
   std::unordered_map<UserId, unsigned> ends_under_way;
+  std::uint64_t ends = 0;  // of whichever users' sessions
 };
 
 SessionTable::SessionTable(std::size_t max_sessions)
@@ -250,10 +251,10 @@ bool SessionTable::has_end_under_way(UserId user) const {
   return shard.ends_under_way.contains(user);
 }
 
-bool SessionTable::has_session(UserId user) const {
+std::uint64_t SessionTable::ends_of(UserId user) const {
   const Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
-  return shard.any_of(user) || shard.ends_under_way.contains(user);
+  return shard.ends;
 }
 
 // ---- anybody
@@ -383,6 +384,7 @@ void SessionTable::end_is_under_way(UserId user) {
   Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
   ++shard.ends_under_way[user];
+  ++shard.ends;
 }
 
 void SessionTable::end_is_known(UserId user) {

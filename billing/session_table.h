@@ -96,8 +96,8 @@ class SessionTable {
   /// True from the moment at which a session of the user ended until the ledger knows.
   bool has_end_under_way(UserId user) const;
 
-  /// True while a session of the user is metered here, and until the ledger knows of its end.
-  bool has_session(UserId user) const;
+  /// Another number each time that a session of the user ends, or one of somebody else's perhaps.
+  std::uint64_t ends_of(UserId user) const;
 
   // -- anybody
 

@@ -44,7 +44,8 @@ std::vector<std::string> StandingReader::take_batch() {
 
 void StandingReader::read_all(Ledger& ledger) {
   for (auto names = take_batch(); !names.empty(); names = take_batch()) {
-    const auto answer = health_.read("reading standings", [&] { return ledger.standings(names); });
+    const auto answer =
+        health_.read("reading standings", [&] { return ledger.standings(names, session_limit_); });
     reads_.fetch_add(1, std::memory_order_relaxed);
     std::vector<StandingQueue::Delivery> deliveries;
     {

@@ -23,6 +23,8 @@ class StandingReader {
   StandingQueue::Outcome ask(const std::string& name, StandingQueue::Asker asker);
   /// Answers who waits, then ends the thread. Whoever asks later is never called.
   void stop();
+  /// Up to which live sessions are counted, from the next read on; 0: not at all.
+  void set_session_limit(std::uint32_t limit) noexcept { session_limit_ = limit; }
   /// How often the ledger was asked: each time for all who waited.
   std::uint64_t reads() const noexcept { return reads_.load(std::memory_order_relaxed); }
 
@@ -35,6 +37,7 @@ class StandingReader {
   StandingQueue queue_;      // guarded by mutex_
   bool is_reading_ = false;  // guarded by mutex_
   std::atomic<std::uint64_t> reads_{0};
+  std::atomic<std::uint32_t> session_limit_{0};
   LedgerThread thread_;  // last: it uses all of the above
 };
 

@@ -72,7 +72,7 @@ struct Standing {
   Credits balance;
   /// When the last of the user's sessions ended; nullopt: none ever did.
   std::optional<WallTime> last_session_end;
-  /// On all nodes together, counted up to most_counted_sessions.
+  /// On all nodes together, counted up to the limit that was asked for; 0 where none was.
   std::int64_t live_sessions = 0;
 };
 
@@ -339,9 +339,10 @@ class Ledger {
   virtual LedgerResult<User> find_user(const TokenHash& token) = 0;
   /// In the order of their names.
   virtual LedgerResult<std::vector<UserOverview>> list_users() = 0;
-  /// One entry for each name, in order; nullopt: nobody has that name.
-  virtual LedgerResult<std::vector<std::optional<Standing>>> standings(
-      std::span<const std::string> names) = 0;
+  /// One entry for each name, in order; nullopt: nobody has that name. `session_limit` as in ChargeRequest:
+  /// live sessions are counted up to it, and not at all where there is none.
+  virtual LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
+                                                                       std::uint32_t session_limit) = 0;
 
   // -- nodes
   /// Announces a node, before its first charge: begins a life of it and its lease. Two processes by one name
@@ -385,6 +386,7 @@ class Ledger {
 
   // -- money in
   virtual LedgerResult<Credits> balance(UserId user) = 0;
+  /// Live sessions are not counted.
   virtual LedgerResult<Standing> standing(UserId user) = 0;
   /// Adds (or, below zero, takes) credits by an operator. `reference` makes it happen once: the same again
   /// answers the same, with another amount or note it is a conflict. insufficient when it would leave less

@@ -32,7 +32,8 @@ class PostgresLedger final : public Ledger {
   LedgerResult<User> find_user(std::string_view name) override;
   LedgerResult<User> find_user(const TokenHash& token) override;
   LedgerResult<std::vector<UserOverview>> list_users() override;
-  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override;
+  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
+                                                               std::uint32_t session_limit) override;
 
   LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                      WallTime at) override;

@@ -10,16 +10,15 @@ using postgres::user_columns;
 
 namespace {
 
-static_assert(most_counted_sessions == 10'000, "as the SQL below says");
-
-/// Bounded by most_counted_sessions.
-#define PAYG_LIVE_COUNT                                                                                      \
-  "(SELECT count(*) FROM (SELECT FROM metered_sessions l WHERE l.user_id = u.user_id AND l.ended_at IS NULL" \
-  "                       LIMIT 10000) live)"
-#define PAYG_STANDING_COLUMNS                                                       \
-  PAYG_USER_COLUMNS                                                                 \
-  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = " \
-  "u.user_id), " PAYG_LIVE_COUNT
+/// Behind these comes how many live sessions he has.
+#define PAYG_STANDING_COLUMNS \
+  PAYG_USER_COLUMNS           \
+  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id), "
+/// Up to $2, and without looking when that is 0.
+#define PAYG_LIVE_COUNT                                                                               \
+  "CASE WHEN $2::bigint > 0 THEN (SELECT count(*) FROM (SELECT FROM metered_sessions l"               \
+  "                       WHERE l.user_id = u.user_id AND l.ended_at IS NULL LIMIT $2::bigint) live)" \
+  " ELSE 0 END"
 
 /// Any number that nobody else locks in this database: "user" in ASCII.
 constexpr std::int64_t user_changes_lock = 0x75736572;
@@ -154,12 +153,13 @@ LedgerResult<std::vector<UserOverview>> PostgresLedger::list_users() {
 }
 
 LedgerResult<std::vector<std::optional<Standing>>> PostgresLedger::standings(
-    std::span<const std::string> names) {
+    std::span<const std::string> names, std::uint32_t session_limit) {
   const auto rows = connection_.query(
-      {"SELECT " PAYG_STANDING_COLUMNS " FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)"
+      {"SELECT " PAYG_STANDING_COLUMNS PAYG_LIVE_COUNT
+       " FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)"
        " LEFT JOIN users u ON u.name = asked.name LEFT JOIN user_credits c ON c.user_id = u.user_id"
        " ORDER BY asked.place",
-       parameters(std::vector<std::string>(names.begin(), names.end()))});
+       parameters(std::vector<std::string>(names.begin(), names.end()), std::int64_t{session_limit})});
   if (!rows) return rows.error();
   std::vector<std::optional<Standing>> found;
   for (int row = 0; row < rows->count(); ++row) {
@@ -185,7 +185,7 @@ LedgerResult<Credits> PostgresLedger::balance(UserId user) {
 LedgerResult<Standing> PostgresLedger::standing(UserId user) {
   const auto rows =
       connection_.query({"SELECT " PAYG_STANDING_COLUMNS
-                         " FROM users u JOIN user_credits c USING (user_id) WHERE u.user_id = $1",
+                         "0 FROM users u JOIN user_credits c USING (user_id) WHERE u.user_id = $1",
                          parameters(to_integer(user))});
   if (!rows) return rows.error();
   if (rows->empty()) return no_such_user();

@@ -11,16 +11,13 @@ using sqlite::read_user;
 
 namespace {
 
-static_assert(most_counted_sessions == 10'000, "as the SQL below says");
-
-/// A user, his balance, the end of his last session and how many live ones he has (bounded by
-/// most_counted_sessions), by one of his columns.
-#define PAYG_STANDING                                                                                       \
-  "SELECT " PAYG_USER_COLUMNS                                                                               \
-  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id),"              \
-  " (SELECT count(*) FROM (SELECT 1 FROM metered_sessions l WHERE l.user_id = u.user_id AND l.ended_at IS " \
-  "NULL"                                                                                                    \
-  "                        LIMIT 10000))"                                                                   \
+/// A user, his balance, the end of his last session and how many live ones he has (up to ?1, and without
+/// looking when that is 0), by one of his columns.
+#define PAYG_STANDING                                                                          \
+  "SELECT " PAYG_USER_COLUMNS                                                                  \
+  ", c.balance, (SELECT max(s.ended_at) FROM metered_sessions s WHERE s.user_id = u.user_id)," \
+  " CASE WHEN ?1 > 0 THEN (SELECT count(*) FROM (SELECT 1 FROM metered_sessions l"             \
+  "  WHERE l.user_id = u.user_id AND l.ended_at IS NULL LIMIT ?1)) ELSE 0 END"                 \
   " FROM users u JOIN user_credits c ON c.user_id = u.user_id "
 
 std::optional<User> find_by_name(SqliteTransaction& transaction, std::string_view name) {
@@ -150,13 +147,14 @@ LedgerResult<std::vector<UserOverview>> SqliteLedger::list_users() {
   return users;
 }
 
-LedgerResult<std::vector<std::optional<Standing>>> SqliteLedger::standings(
-    std::span<const std::string> names) {
+LedgerResult<std::vector<std::optional<Standing>>> SqliteLedger::standings(std::span<const std::string> names,
+                                                                           std::uint32_t session_limit) {
   SqliteTransaction transaction(database_, Kind::read);
   std::vector<std::optional<Standing>> found;
   found.reserve(names.size());
   for (const std::string& name : names) {
-    auto rows = transaction.select(PAYG_STANDING "WHERE u.name = ?", std::string_view(name));
+    auto rows = transaction.select(PAYG_STANDING "WHERE u.name = ?2", std::int64_t{session_limit},
+                                   std::string_view(name));
     found.push_back(rows.next() ? sqlite::read_standing(transaction, rows) : std::nullopt);
   }
   if (auto done = transaction.commit(); !done) return done.error();
@@ -173,7 +171,7 @@ LedgerResult<Standing> SqliteLedger::standing(UserId user) {
   SqliteTransaction transaction(database_, Kind::read);
   std::optional<Standing> found;
   {
-    auto rows = transaction.select(PAYG_STANDING "WHERE u.user_id = ?", to_integer(user));
+    auto rows = transaction.select(PAYG_STANDING "WHERE u.user_id = ?2", std::int64_t{0}, to_integer(user));
     if (rows.next()) found = sqlite::read_standing(transaction, rows);
   }
   return found_or(transaction, std::move(found), no_such_user());

@@ -118,7 +118,7 @@ TEST_P(Users, StandingsComeInTheOrderAskedFor) {
   const User alice = user_with("alice", credits(3));
   const User bob = user_with("bob", Credits());
   const std::vector<std::string> names = {"bob", "no one", "alice", "bob", "x\"y\\z"};
-  const auto found = value_of(ledger().standings(names));
+  const auto found = value_of(ledger().standings(names, 0));
   ASSERT_EQ(found.size(), 5U);
   EXPECT_EQ(found[0].value().user.id, bob.id);
   EXPECT_EQ(found[1], std::nullopt);
@@ -126,7 +126,7 @@ TEST_P(Users, StandingsComeInTheOrderAskedFor) {
   EXPECT_EQ(found[2].value().balance, credits(3));
   EXPECT_EQ(found[3].value().user.id, bob.id);
   EXPECT_EQ(found[4], std::nullopt);
-  EXPECT_TRUE(value_of(ledger().standings({})).empty());
+  EXPECT_TRUE(value_of(ledger().standings({}, 0)).empty());
 }
 
 TEST_P(Users, AStandingTellsWhenTheLastSessionEnded) {
@@ -139,7 +139,20 @@ TEST_P(Users, AStandingTellsWhenTheLastSessionEnded) {
   end(ending(alice, session_a, new_year + 1min));
   EXPECT_EQ(value_of(ledger().standing(alice.id)).last_session_end, new_year + 2min);
   const std::vector<std::string> names = {"alice"};
-  EXPECT_EQ(value_of(ledger().standings(names)).at(0).value().last_session_end, new_year + 2min);
+  EXPECT_EQ(value_of(ledger().standings(names, 0)).at(0).value().last_session_end, new_year + 2min);
+}
+
+TEST_P(Users, AStandingCountsLiveSessionsUpToTheLimitAndNotAtAllWithoutOne) {
+  const User alice = user_with("alice", credits(3));
+  for (const std::uint64_t id : {1, 2, 3, 4}) charge(minute(alice, SessionId{id}, 1));
+  end(ending(alice, SessionId{4}, new_year));
+  const std::vector<std::string> names = {"alice"};
+  const auto counted = [&](std::uint32_t limit) {
+    return value_of(ledger().standings(names, limit)).at(0).value().live_sessions;
+  };
+  EXPECT_EQ(counted(0), 0);
+  EXPECT_EQ(counted(2), 2);
+  EXPECT_EQ(counted(most_counted_sessions), 3);
 }
 
 }  // namespace

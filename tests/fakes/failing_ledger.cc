@@ -81,8 +81,8 @@ LedgerResult<std::vector<UserOverview>> FailingLedger::list_users() {
 }
 
 LedgerResult<std::vector<std::optional<Standing>>> FailingLedger::standings(
-    std::span<const std::string> names) {
-  return attempt([&] { return ledger_->standings(names); });
+    std::span<const std::string> names, std::uint32_t session_limit) {
+  return attempt([&] { return ledger_->standings(names, session_limit); });
 }
 
 LedgerResult<NodeStart> FailingLedger::start_node(std::string_view node, std::chrono::milliseconds lease,

@@ -57,7 +57,7 @@ class FailingLedger : public billing::Ledger {
   billing::LedgerResult<billing::User> find_user(const billing::TokenHash& token) override;
   billing::LedgerResult<std::vector<billing::UserOverview>> list_users() override;
   billing::LedgerResult<std::vector<std::optional<billing::Standing>>> standings(
-      std::span<const std::string> names) override;
+      std::span<const std::string> names, std::uint32_t session_limit) override;
 
   billing::LedgerResult<billing::NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                                        WallTime at) override;

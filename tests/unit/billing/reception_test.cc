@@ -26,9 +26,10 @@ class InterruptedLedger final : public FailingLedger {
       : FailingLedger(std::move(ledger), std::make_shared<LedgerFaults>()),
         interruption_(std::move(interruption)) {}
 
-  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names) override {
+  LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
+                                                               std::uint32_t session_limit) override {
     interruption_();
-    return FailingLedger::standings(names);
+    return FailingLedger::standings(names, session_limit);
   }
 
  private:
@@ -250,13 +251,83 @@ TEST_F(ReceptionOfMany, NewTermsCountAtOnce) {
   EXPECT_TRUE(admit("alice").ok());
 }
 
-TEST_F(ReceptionOfMany, WhoHasASessionWhoseEndWouldLetHimInIsAskedForEachTime) {
+TEST_F(ReceptionOfMany, WhoHasASessionWhoseEndLetsHimInComesInAtOnceWhenItEnds) {
   const User alice = add_user("alice", "0.79");
-  const auto seat = table.join(alice.id, "", {});
-  table.opened(seat->session, "direct", host.clock().now());
-  table.meter(*table.find(seat->session), 7, host.clock().now() + 1min);
-  EXPECT_EQ(refusal_of("alice-session-blue"), Reason::payment_required);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(refusal_of("alice-session-blue"), Reason::payment_required);
+  EXPECT_EQ(reception.counters().refused_from_memory, 1U);
   table.end_is_under_way(alice.id);
+  EXPECT_TRUE(admit("alice-session-blue").ok());
+}
+
+// ---- disabled, or with all the sessions they may have
+
+TEST_F(ReceptionOfMany, WhoIsDisabledIsOneQuestionASecondAndComesInWhenHeIsEnabled) {
+  for (const std::string name : {"alice", "bob"}) {
+    const User user = add_user(name, "10");
+    EXPECT_TRUE(books->set_state(user.id, UserState::disabled, wall_now()).ok());
+    const auto said = admit(name);
+    EXPECT_EQ(said.denial.reason, Reason::forbidden);
+    const auto asked = questions();
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(admit(name).denial.detail, said.denial.detail);
+    EXPECT_EQ(questions(), asked);
+    EXPECT_TRUE(books->set_state(user.id, UserState::active, wall_now()).ok());
+  }
+  reception.user_changed("alice");
+  EXPECT_TRUE(admit("alice").ok()) << "enabled here";
+  EXPECT_FALSE(admit("bob").ok());
+  host.fake_clock.advance(1s);
+  EXPECT_TRUE(admit("bob").ok()) << "enabled elsewhere";
+}
+
+class ReceptionWithALimit : public ReceptionOfMany {
+ protected:
+  ReceptionWithALimit() { reception.set_session_limit(1); }
+
+  /// As another node has it, or this one.
+  EndRequest start_session(const User& user) {
+    const NodeRef node{"node-1", books->start_node("node-1", 1h, wall_now())->life};
+    const ChargeRequest minute{.user = user.id,
+                               .session = SessionId{7},
+                               .number = 1,
+                               .price = Credits::from_units(48'000),
+                               .increment = 1min,
+                               .rate = Rate::from_thousandths(800),
+                               .from = wall_now(),
+                               .label = {},
+                               .exit = {}};
+    EXPECT_EQ(books->charge(node, {&minute, 1})->at(0).outcome, ChargeResult::Outcome::granted);
+    return {.user = user.id, .session = minute.session, .why = EndReason::idle, .at = wall_now()};
+  }
+};
+
+TEST_F(ReceptionWithALimit, WhoHasAllHisSessionsIsOneQuestionASecond) {
+  const EndRequest end = start_session(add_user("alice", "10"));
+  EXPECT_EQ(refusal_of("alice"), Reason::too_many);
+  const auto asked = questions();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(refusal_of("alice-session-" + std::to_string(i)), Reason::too_many);
+  EXPECT_EQ(questions(), asked);
+  EXPECT_TRUE(books->end_sessions({&end, 1}).ok());
+  host.fake_clock.advance(1s);
+  EXPECT_TRUE(admit("alice").ok()) << "it ended elsewhere";
+}
+
+TEST_F(ReceptionWithALimit, AnEndHereLetsHimInAtOnceWhetherTheLedgerKnowsOfItOrNot) {
+  const User alice = add_user("alice", "10");
+  const EndRequest end = start_session(alice);
+  EXPECT_EQ(refusal_of("alice"), Reason::too_many);
+  table.end_is_under_way(alice.id);
+  EXPECT_TRUE(admit("alice-session-first").ok()) << "the ledger does not know yet";
+  EXPECT_TRUE(books->end_sessions({&end, 1}).ok());
+  table.end_is_known(alice.id);
+  EXPECT_TRUE(admit("alice-session-second").ok());
+}
+
+TEST_F(ReceptionWithALimit, AnotherLimitCountsAtOnce) {
+  start_session(add_user("alice", "10"));
+  EXPECT_EQ(refusal_of("alice"), Reason::too_many);
+  reception.set_session_limit(2);
+  EXPECT_TRUE(admit("alice").ok());
+  reception.set_session_limit(0);
   EXPECT_TRUE(admit("alice-session-blue").ok());
 }
 

@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "billing/spread_bits.h"
+
 namespace payg::billing {
 namespace {
 
 constexpr std::chrono::nanoseconds minute = std::chrono::minutes(1);
-
-/// Spreads all bits (the finalizer of splitmix64).
-constexpr std::uint64_t mix(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebU;
-  return value ^ (value >> 31);
-}
 
 }  // namespace
 
@@ -29,7 +24,7 @@ std::uint64_t FailureLimit::key_of(const IpAddress& client) noexcept {
 }
 
 FailureLimit::Set& FailureLimit::set_of(std::uint64_t key) {
-  return table_[mix(key ^ seed_) % sets];
+  return table_[spread_bits(key ^ seed_) % sets];
 }
 
 FailureLimit::Record* FailureLimit::find(Set& set, std::uint64_t key) {

@@ -4,26 +4,21 @@
 #include <functional>
 #include <utility>
 
+#include "billing/spread_bits.h"
+
 namespace payg::billing {
 namespace {
 
-/// Spreads all bits (the finalizer of splitmix64), because ids of one user are alike.
-constexpr std::uint64_t mix(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebU;
-  return value ^ (value >> 31);
-}
-
 std::size_t hash_key(UserId user, std::string_view label) {
-  return mix(user.value ^ (std::hash<std::string_view>{}(label)*3));
+  return spread_bits(user.value ^ (std::hash<std::string_view>{}(label)*3));
 }
 
 std::size_t hash_id(SessionId id) {
-  return mix(id.value);
+  return spread_bits(id.value);
 }
 
 std::size_t hash_user(UserId user) {
-  return mix(user.value);
+  return spread_bits(user.value);
 }
 
 // So long a session that has begun is relayed before the biller has heard of it, which takes microseconds.
@@ -128,7 +123,7 @@ SessionTable::SessionTable(std::size_t max_sessions)
 SessionTable::~SessionTable() = default;
 
 std::size_t SessionTable::shard_number(UserId user) {
-  return mix(user.value) >> (64 - shard_bits);
+  return spread_bits(user.value) >> (64 - shard_bits);
 }
 
 SessionTable::Shard& SessionTable::shard_of(UserId user) const {

@@ -15,22 +15,28 @@ std::string_view next_part(std::string_view& rest, char separator) {
   return trim_ows(part);
 }
 
-// A weight of RFC 9110 §12.4.2 in thousandths; a malformed one counts as 1.
+constexpr int full_weight = 1000;
+
+// A qvalue of RFC 9110 §12.4.2 in thousandths; a malformed one counts as 1, as if it were not there.
+int read_weight(std::string_view value) {
+  constexpr std::size_t longest = std::string_view("0.000").size();
+  if (value.empty() || value.size() > longest || value.front() != '0') return full_weight;
+  if (value.size() > 1 && value[1] != '.') return full_weight;
+  int weight = 0, scale = full_weight / 10;
+  for (const char digit : value.substr(std::min<std::size_t>(2, value.size()))) {
+    if (digit < '0' || digit > '9') return full_weight;
+    weight += (digit - '0') * scale;
+    scale /= 10;
+  }
+  return weight;
+}
+
 int weight_of(std::string_view parameters) {
   while (!parameters.empty()) {
-    std::string_view value = next_part(parameters, ';');
-    if (!equal_ignoring_case(value.substr(0, 2), "q=")) continue;
-    value.remove_prefix(2);
-    if (value.empty() || value.front() != '0') return 1000;
-    int weight = 0, scale = 100;
-    for (char digit : value.substr(std::min<std::size_t>(2, value.size()))) {
-      if (digit < '0' || digit > '9') break;
-      weight += (digit - '0') * scale;
-      scale /= 10;
-    }
-    return weight;
+    const std::string_view parameter = next_part(parameters, ';');
+    if (equal_ignoring_case(parameter.substr(0, 2), "q=")) return read_weight(parameter.substr(2));
   }
-  return 1000;
+  return full_weight;
 }
 
 }  // namespace

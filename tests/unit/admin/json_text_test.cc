@@ -103,8 +103,10 @@ TEST(Csv, IsPreferredOnlyByThoseWhoNameIt) {
   for (const char* yes : {"text/csv", "TEXT/CSV", "text/csv;q=0.5, */*", "application/json;q=0.5, text/csv",
                           "text/csv; header=present; q=0.9, application/json;q=0.9", "*/*, text/csv"})
     EXPECT_TRUE(prefers_csv(yes)) << yes;
-  for (const char* no : {"", "*/*", "text/*", "application/json", "text/csv;q=0", "text/csv;q=0.000",
-                         "text/csv;q=0.5, application/json", "text/csvx"})
+  for (const char* malformed : {"text/csv;q=0abc", "text/csv;q=0.00x", "text/csv;q=00", "text/csv;q=0.0000"})
+    EXPECT_TRUE(prefers_csv(malformed)) << malformed << " has no weight, and counts as 1";
+  for (const char* no : {"", "*/*", "text/*", "application/json", "text/csv;q=0", "text/csv;q=0.",
+                         "text/csv;q=0.000", "text/csv;q=0.5, application/json", "text/csvx"})
     EXPECT_FALSE(prefers_csv(no)) << no;
 }
 

@@ -360,7 +360,8 @@ class Ledger {
   virtual LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) = 0;
   /// Ends a portion of the open sessions of a node that was seen silent with this sign, as
   /// EndReason::node_lost by EndedBy::somebody_else, unless it has given another sign since, which cannot
-  /// come in between. Several may do this at once; each session ends once.
+  /// come in between. Nor can a charge of the node: it waits for those that are under way, a while at most,
+  /// and is `unavailable` then. Several may do this at once; each session ends once.
   virtual LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) = 0;
 
   // -- metering

@@ -31,11 +31,20 @@ constexpr const char* one_left_sql =
     "SELECT session_id FROM metered_sessions WHERE node = $1 AND ended_at IS NULL ORDER BY last_posted_at "
     "LIMIT 1";
 
+/// Waits for the charges of a node that are under way, and holds up those that come.
+PostgresStatement stop_charging(std::string_view node) {
+  return {"SELECT pg_advisory_xact_lock(" PAYG_NODE_LIVES ")", parameters(node)};
+}
+
 std::vector<PostgresStatement> end_portion(const NodeSign& sign, WallTime at) {
   const std::int64_t life = to_integer(sign.life);
   const std::int64_t portion = posting_portion;
-  // The node's row first and then kept as it is: no renewal comes in between.
-  return {postgres::lock_end_changes(),
+  // First what a charge of the node holds until its COMMIT, however long that takes: one that nobody waits
+  // for could leave a session that is open behind the last portion. Before the lock that those share who end
+  // sessions for others, so that they need not wait for that COMMIT too. Then the node's row, kept as it is:
+  // no renewal comes in between.
+  return {stop_charging(sign.node),
+          postgres::lock_end_changes(),
           {keep_silent_sql, parameters(sign.node, life, sign.beat)},
           {lock_portion_sql, parameters(sign.node, life, sign.beat, portion)},
           {end_portion_sql,
@@ -52,7 +61,7 @@ PostgresStatement postgres::lock_end_changes() {
 LedgerResult<NodeStart> PostgresLedger::start_node(std::string_view node, std::chrono::milliseconds lease,
                                                    WallTime at) {
   const auto results = connection_.transact(
-      {{"SELECT pg_advisory_xact_lock(" PAYG_NODE_LIVES ")", parameters(node)},
+      {stop_charging(node),
        {"INSERT INTO nodes AS n (node, started_at, life, beat, lease_ms) VALUES ($1, $2, 1, 1, $3)"
         " ON CONFLICT (node) DO UPDATE SET started_at = excluded.started_at, life = n.life + 1,"
         "                                  beat = n.beat + 1, lease_ms = excluded.lease_ms RETURNING life",
@@ -111,7 +120,7 @@ LedgerResult<Changes> PostgresLedger::changes_since(std::string_view node, std::
 LedgerResult<LostPortion> PostgresLedger::end_lost_sessions(const NodeSign& last_sign, WallTime at) {
   const auto results = connection_.transact(end_portion(last_sign, at));
   if (!results) return results.error();
-  const PostgresRows &silent = (*results)[1], &ended = (*results)[3], &left = (*results)[4];
+  const PostgresRows &silent = (*results)[2], &ended = (*results)[4], &left = (*results)[5];
   LostPortion portion{.sessions = ended.integer(0, 0), .posted = ended.credits(0, 1)};
   if (silent.empty()) {
     portion.next = LostPortion::Next::spared;

@@ -139,6 +139,31 @@ TEST_F(PostgresLives, AChargeThatComesWhileTheNextLifeBeginsIsFenced) {
   EXPECT_EQ(value_of(ledger->live_sessions(std::nullopt)).size(), found.size());
 }
 
+TEST_F(PostgresLives, AChargeWhoseCommitTakesLongerThanTheLeaseLeavesNoSessionOpenBehindIt) {
+  const NodeSign sign = value_of(ledger->changes_since(node, std::nullopt)).nodes.at(0);
+  database.run(
+      "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+      " $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$;"
+      "CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON metered_sessions DEFERRABLE INITIALLY DEFERRED"
+      " FOR EACH ROW EXECUTE FUNCTION wait()");
+  std::optional<PostgresLock> held;
+  held.emplace(database.url(), "SELECT pg_advisory_xact_lock(7)");
+  auto outcome = charge_beside(minute(alice, session_a, 1));
+  EXPECT_TRUE(wait_until_waiting(1));
+  auto ended = std::async(std::launch::async, [this, sign] {
+    const auto own = open();
+    for (;;) {
+      const auto portion = own->end_lost_sessions(sign, new_year);
+      if (portion && portion->sessions > 0) return portion->sessions;
+    }
+  });
+  EXPECT_TRUE(wait_until_waiting(2)) << "who ends them waits for the charge";
+  held.reset();
+  EXPECT_EQ(outcome.get(), Outcome::granted);
+  EXPECT_EQ(ended.get(), 1);
+  EXPECT_TRUE(value_of(ledger->live_sessions(std::nullopt)).empty());
+}
+
 TEST_F(PostgresLives, AStartThatHasToWaitForTooLongHasNotBegun) {
   const PostgresLock held(database.url(), "LOCK TABLE nodes IN EXCLUSIVE MODE");
   EXPECT_EQ(refusal_of(ledger->start_node(node, lease, new_year)), "unavailable");

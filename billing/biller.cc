@@ -332,13 +332,14 @@ std::vector<ChargeRequest> Biller::take_unrecorded(const Moment& moment) {
     for (std::uint32_t number = due.first; number <= due.last; ++number)
       charges.push_back(request_for(*session, number, moment));
   }
-  if (!recording_.empty()) recording_hangs_at_ = moment.now + settings_.longest_hold;
+  if (!recording_.empty()) judge_recording_at_ = moment.now + settings_.longest_hold;
   return charges;
 }
 
 void Biller::on_recorded(Recorded outcome, const Moment& moment) {
   const std::vector<Recording> written = std::exchange(recording_, {});
-  recording_hangs_at_ = MonotonicTime::max();
+  judge_recording_at_ = MonotonicTime::max();
+  recording_hangs_ = false;
   if (outcome == Recorded::safe) {
     for (const Recording& recording : written) keep(recording);
     return;
@@ -351,11 +352,17 @@ void Biller::on_recorded(Recorded outcome, const Moment& moment) {
 }
 
 void Biller::give_up_on_spool(const Moment& moment) {
-  if (moment.now < recording_hangs_at_) return;
+  if (moment.now < judge_recording_at_) return;
+  recording_hangs_ = true;
   // And again for those that fall due while it hangs on.
-  recording_hangs_at_ = moment.now + settings_.record_again_after;
+  judge_recording_at_ = moment.now + settings_.record_again_after;
   for (const Recording& recording : recording_) give_up_if_too_late(recording.handle, moment);
   for (const Unrecorded& due : unrecorded_) give_up_if_too_late(due.session, moment);
+  // What the ledger has answered need not be written when the disk is back, which may be in a day.
+  std::erase_if(unrecorded_, [this](const Unrecorded& due) {
+    const Session* session = table_.find(due.session);
+    return !session || !session->meter || session->meter->owed() == 0;
+  });
 }
 
 void Biller::keep(const Recording& written) {
@@ -410,7 +417,7 @@ void Biller::settle(const Recording& before, Session& session) {
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
   return std::min({deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
-                   next_recording(), recording_hangs_at_});
+                   next_recording(), judge_recording_at_});
 }
 
 MonotonicTime Biller::next_recording() const {

@@ -144,7 +144,10 @@ class Biller {
   /// it, for longest_hold.
   enum class Recorded { safe, lost };
   void on_recorded(Recorded outcome, const Moment& moment);
-  /// Charges that were written and need not be kept any longer.
+  /// Writing takes longer than longest_hold.
+  bool recording_hangs() const noexcept { return recording_hangs_; }
+  /// Charges that were written and need not be kept any longer. They are to be taken out before what
+  /// take_unrecorded() gives is written: a number may be owed again.
   std::vector<ChargeKey> take_settled() { return std::exchange(settled_, {}); }
 
   // -- what to do
@@ -263,7 +266,8 @@ class Biller {
 
   std::deque<Unrecorded> unrecorded_;
   std::vector<Recording> recording_;  // being written
-  MonotonicTime recording_hangs_at_ = MonotonicTime::max();
+  MonotonicTime judge_recording_at_ = MonotonicTime::max();
+  bool recording_hangs_ = false;
   MonotonicTime record_not_before_ = MonotonicTime::min();
   std::vector<ChargeKey> settled_;
 

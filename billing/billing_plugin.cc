@@ -158,7 +158,9 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   if ((*spool)->unreadable_lines() > 0) {
     host_.log(LogLevel::warning, "billing",
               config->spool + ": " + std::to_string((*spool)->unreadable_lines()) +
-                  " lines cannot be read: a crash has torn the last write, or the disk is broken");
+                  " lines cannot be read: a crash has torn the last write, or the disk is broken; the file "
+                  "as it was is " +
+                  config->spool + ".damaged");
   }
 
   pricing_ = std::make_shared<const config::PricingConfig>(config->pricing);

@@ -18,6 +18,8 @@ constexpr std::size_t users_at_a_time = 256;
 using Charged = LedgerResult<std::vector<ChargeResult>>;
 using Ended = LedgerResult<std::vector<EndResult>>;
 
+constexpr std::chrono::seconds spool_trial_interval{5};
+
 // One lot of charges is written at a time; what is settled is bounded by what was written.
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
@@ -81,7 +83,7 @@ void BillingThread::run() {
     const std::vector<Task> tasks = std::exchange(tasks_, {});
     lock.unlock();
     work_through(tasks);
-    deadline = biller_.next_deadline();
+    deadline = std::min(biller_.next_deadline(), try_spool_at_);
     lock.lock();
     counters_ = biller_.counters();
     counters_.spool_is_broken = spool_is_broken_;
@@ -106,20 +108,33 @@ void BillingThread::work_through(const std::vector<Task>& tasks) {
   send_what_is_due(Turn::if_free, now);
   send_what_is_due(Turn::in_line, now);
   write_spool(now);
+  try_spool(now);
 }
 
 void BillingThread::write_spool(const Moment& now) {
+  settle_spooled(biller_.take_settled());
   if (auto charges = biller_.take_unrecorded(now); !charges.empty()) {
     const bool sent = spool_.post([this, charges = std::move(charges)](Spool& spool) {
       auto written = spool.add(charges);
       post([this, written = std::move(written)](Biller& biller, const Moment& moment) {
-        note_spool(written);
         biller.on_recorded(written ? Biller::Recorded::safe : Biller::Recorded::lost, moment);
+        note_spool(written, moment.now);
       });
     });
     if (!sent) biller_.on_recorded(Biller::Recorded::lost, now);
   }
-  settle_spooled(biller_.take_settled());
+  if (biller_.recording_hangs()) note_spool(std::string("a write of it does not end"), now);
+}
+
+/// Nothing may be owed for days, in which nobody would see whether the disk has come back.
+void BillingThread::try_spool(const Moment& now) {
+  if (now.now < try_spool_at_) return;
+  try_spool_at_ = MonotonicTime::max();
+  (void)spool_.post([this](Spool& spool) {
+    post([this, mended = spool.mend()](Biller& biller, const Moment& moment) {
+      if (!biller.recording_hangs()) note_spool(mended, moment.now);
+    });
+  });
 }
 
 void BillingThread::settle_spooled(std::vector<ChargeKey> keys) {
@@ -128,7 +143,8 @@ void BillingThread::settle_spooled(std::vector<ChargeKey> keys) {
   (void)spool_.post([keys = std::move(keys)](Spool& spool) { spool.settle(keys); });
 }
 
-void BillingThread::note_spool(const Result<Done, std::string>& written) {
+void BillingThread::note_spool(const Result<Done, std::string>& written, MonotonicTime now) {
+  try_spool_at_ = written || biller_.recording_hangs() ? MonotonicTime::max() : now + spool_trial_interval;
   if (written.ok() != spool_is_broken_) return;
   spool_is_broken_ = !written;
   if (written) return host_.log(plugin::LogLevel::info, "billing", "the spool can be written again");

@@ -79,7 +79,8 @@ class BillingThread {
   void send(Turn turn, std::string_view what, std::function<Answer(Ledger&)> ask,
             void (Biller::*tell)(const Answer&, const Moment&, Turn));
   void write_spool(const Moment& now);
-  void note_spool(const Result<Done, std::string>& written);
+  void try_spool(const Moment& now);
+  void note_spool(const Result<Done, std::string>& written, MonotonicTime now);
   Moment moment() const { return {host_.clock().now(), host_.clock().wall_now()}; }
 
   Biller& biller_;
@@ -91,6 +92,7 @@ class BillingThread {
   NodeRef node_;
   bool has_cut_all_ = false;
   bool spool_is_broken_ = false;  // as the log has it
+  MonotonicTime try_spool_at_ = MonotonicTime::max();
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -49,7 +49,7 @@ struct MeteringCounters {
   std::uint64_t charge_batches = 0;
   std::uint64_t charges_owed = 0;            ///< waiting for the ledger to answer
   std::uint64_t charges_spooled = 0;         ///< of these, the ones that are in the node's spool
-  bool spool_is_broken = false;              ///< it could not be written the last time
+  bool spool_is_broken = false;              ///< it could not be written the last time, or hangs
   std::chrono::milliseconds charge_wait{0};  ///< how long the ones under way have waited; 0: none are
   LatencyHistogram charge_latency;
   ReceptionCounters reception;

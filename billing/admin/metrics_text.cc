@@ -93,7 +93,7 @@ void add_metering(std::vector<MetricFamily>& families, const MeteringCounters& m
       gauge("payg_charges_owed", "Charges that wait for the ledger's answer.", metering.charges_owed));
   families.push_back(gauge("payg_charges_spooled", "Of these, those that are in the node's spool.",
                            metering.charges_spooled));
-  families.push_back(gauge("payg_spool_up", "0 since the node's spool could not be written, else 1.",
+  families.push_back(gauge("payg_spool_up", "0 while the node's spool cannot be written, else 1.",
                            !metering.spool_is_broken));
   families.push_back(charge_wait(metering.charge_wait));
   families.push_back(charge_latency(metering.charge_latency));

@@ -109,9 +109,18 @@ Outcome Spool::read() {
   if (text.substr(0, header_.size()) != header_) return path_ + ": belongs to node " + *owner;
   length_ = text.size();
   read_lines(std::string_view(text).substr(header_.size()));
-  // Nothing may be appended behind a torn line. A disk that has no room now may have some when it is needed.
-  if (unreadable_ > 0) (void)write_anew();
+  if (unreadable_ > 0) keep_damaged();
+  // Nothing may be appended behind a line that is torn, be it only its line break that is missing. A disk
+  // that has no room now may have some when it is needed: see add().
+  if (unreadable_ > 0 || !text.ends_with('\n')) (void)write_anew();
   return Done{};
+}
+
+/// What cannot be read may still tell somebody something. Without the link there is no more than the log.
+void Spool::keep_damaged() const {
+  const std::string damaged = path_ + ".damaged";
+  ::unlink(damaged.c_str());
+  (void)::link(path_.c_str(), damaged.c_str());
 }
 
 void Spool::read_lines(std::string_view lines) {
@@ -161,6 +170,11 @@ bool Spool::append(std::string_view lines, std::size_t count) {
   length_ += lines.size();
   lines_ += count;
   return true;
+}
+
+Outcome Spool::mend() {
+  if (file_) return Done{};
+  return write_anew();
 }
 
 void Spool::settle(std::span<const ChargeKey> keys) {

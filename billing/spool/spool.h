@@ -35,12 +35,15 @@ class Spool {
   /// What is in it, by users and sessions, in the order of the numbers.
   std::vector<ChargeRequest> charges() const;
   std::size_t size() const noexcept { return kept_.size(); }
-  /// Lines that could not be read when it was opened: of a write that a crash has torn, or a broken disk.
+  /// Lines that could not be read when it was opened: of a write that a crash has torn, or a broken disk. The
+  /// file as it was is kept beside it then, as FILE.damaged.
   std::size_t unreadable_lines() const noexcept { return unreadable_; }
 
   /// Safe on the disk when it returns ok. Else none of them is kept, and what was before is. A charge that is
   /// there already is replaced.
   Result<Done, std::string> add(std::span<const ChargeRequest> charges);
+  /// Tries to have a file again after a write has failed; ok when none has.
+  Result<Done, std::string> mend();
   /// These were answered; unknown ones are no error.
   void settle(std::span<const ChargeKey> keys);
 
@@ -50,6 +53,7 @@ class Spool {
   Result<Done, std::string> lock();
   Result<Done, std::string> read();
   void read_lines(std::string_view lines);
+  void keep_damaged() const;
   bool append(std::string_view lines, std::size_t count);
   bool empty();
   Result<Done, std::string> write_anew();

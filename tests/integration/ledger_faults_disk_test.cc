@@ -86,8 +86,10 @@ TEST_F(FullDiskWithTheSpool, CutsWhatCanBeNeitherPaidNorWrittenDown) {
   EXPECT_TRUE(eventually([&] { return traffic.broken() == 4; }));
   EXPECT_EQ(ready(), 503);
   EXPECT_EQ(metered_.fetch_status(accounts[0], web_), 503);
+  EXPECT_EQ(metric(metered_, "payg_spool_up"), 0);
   disk_.make_room();
   EXPECT_TRUE(eventually([&] { return metered_.fetch_status(accounts[0], web_) == 200; }));
+  EXPECT_TRUE(eventually([&] { return metric(metered_, "payg_spool_up") == 1; }));
   shopper.stop_and_check();
   traffic.stop();
   expect_everything_settled(metered_, accounts);

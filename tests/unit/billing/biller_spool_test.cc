@@ -94,6 +94,35 @@ TEST_F(BillerSpool, AShortGrantSettlesWhatWasKeptBehindIt) {
   EXPECT_EQ(rig.biller.counters().charges_spooled, 0U);
 }
 
+TEST_F(BillerSpool, WhatIsOwedAgainByANumberThatWasSettledIsKept) {
+  struct OneAnswer final : Till {
+    Charged charge(const std::vector<billing::ChargeRequest>& requests) override {
+      const Charged answer = till.charge(requests);
+      till.mood = MapTill::Mood::away;
+      return answer;
+    }
+    Ended end(const std::vector<billing::EndRequest>& requests) override { return till.end(requests); }
+    MapTill till;
+  } once;
+  once.till.balances[alice] = Credits::from_units(24'000);
+  MeterRig starting{once};
+  once.till.mood = MapTill::Mood::away;
+  const auto session = starting.connect(alice);
+  starting.run_for(3min - 10s);
+  ASSERT_EQ(starting.spool.kept.size(), 3U);
+  // Number 1 buys half of its minute, and 2 and 3 are owed from there on.
+  once.till.mood = MapTill::Mood::answering;
+  starting.run_for(5s);
+  ASSERT_EQ(once.till.charges.size(), 1U);
+  starting.run_for(1s);
+  const auto& left = starting.table.find(session)->meter;
+  std::vector<std::uint32_t> owed, kept;
+  for (std::uint32_t number = left->next_number(); number <= left->last_number(); ++number)
+    owed.push_back(number);
+  for (const auto& [key, charge] : starting.spool.kept) kept.push_back(key.number);
+  EXPECT_EQ(kept, owed);
+}
+
 TEST_F(BillerSpool, WhatACutSessionOwesIsKeptAsWell) {
   const auto session = rig.connect(alice);
   till.mood = MapTill::Mood::away;

@@ -92,6 +92,7 @@ plugin::SessionHandle MeterRig::connect(UserId user, std::string_view label) {
 
 void MeterRig::write_spool() {
   using Recorded = Biller::Recorded;
+  for (const auto& key : biller.take_settled()) spool.kept.erase(key);
   const auto charges = biller.take_unrecorded(moment());
   if (!charges.empty()) {
     ++spool.writes;
@@ -102,7 +103,6 @@ void MeterRig::write_spool() {
     if (spool.mood != ListSpool::Mood::silent)
       biller.on_recorded(spool.mood == ListSpool::Mood::writing ? Recorded::safe : Recorded::lost, moment());
   }
-  for (const auto& key : biller.take_settled()) spool.kept.erase(key);
 }
 
 void MeterRig::step() {

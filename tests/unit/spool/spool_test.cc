@@ -138,6 +138,21 @@ TEST_F(SpoolTest, AWriteThatACrashHasTornCostsOnlyItself) {
   EXPECT_EQ(spool->unreadable_lines(), 0U);
 }
 
+TEST_F(SpoolTest, NothingIsGluedToALineWithoutItsBreak) {
+  add(*open(), {owed_minute(1, 1)});
+  std::string line = spool_line(owed_minute(1, 2));
+  line.pop_back();
+  append_to_file(line);
+  {
+    const auto spool = open();
+    EXPECT_EQ(content(*spool), "1.1 1.2 ");
+    add(*spool, {owed_minute(2, 1)});
+  }
+  const auto spool = open();
+  EXPECT_EQ(content(*spool), "1.1 1.2 2.1 ");
+  EXPECT_EQ(spool->unreadable_lines(), 0U);
+}
+
 TEST_F(SpoolTest, ADamagedLineCostsOnlyItself) {
   add(*open(), {owed_minute(1, 1), owed_minute(1, 2), owed_minute(1, 3)});
   std::string text = read_file(path);
@@ -147,6 +162,7 @@ TEST_F(SpoolTest, ADamagedLineCostsOnlyItself) {
   const auto spool = open();
   EXPECT_EQ(content(*spool), "1.1 1.3 ");
   EXPECT_EQ(spool->unreadable_lines(), 1U);
+  EXPECT_EQ(read_file(path + ".damaged"), text);
 }
 
 TEST_F(SpoolTest, ASecondProcessIsKeptOut) {

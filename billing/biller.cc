@@ -239,6 +239,8 @@ void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, c
   std::vector<Due> asked = std::exchange(charges_.of(turn).under_way, {});
   if (turn == Turn::if_free)
     charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
+  if (!answer.ok() && answer.error().code == LedgerError::Code::conflict)
+    end_all(EndReason::node_lost, moment);  // a later life of the node has begun
   if (!answer.ok() || answer->size() != asked.size()) {
     charges_.take_back(std::move(asked), turn, moment.now + pause_after_failure(charges_.of(turn).failures));
     return advance(moment);

@@ -127,7 +127,8 @@ class Biller {
   /// What to charge now, at most one increment of each session; empty: nothing, or some are under way.
   std::vector<ChargeRequest> take_charges(const Moment& moment, Turn turn = Turn::if_free);
   /// The answer to the charges under way. With `unavailable`, or anything else that answers no single
-  /// request, the same is asked again later.
+  /// request, the same is asked again later. With `conflict` this is the node no more: all is cut, and what
+  /// is owed stays so, for whoever starts with this node's spool.
   void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment,
                   Turn turn = Turn::if_free);
   /// The same for the sessions whose end is to be written. Not asked while charges find no ledger.

@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -29,6 +30,10 @@ constexpr auto first_attempt_limit = 15s;
 // under way, which notices, and the one after it, which may find the standby. Shorter than a supervisor's
 // patience, which is 90 s where nobody has set it.
 constexpr auto drain_limit = 2 * Ledger::longest_silence + 3s;
+
+// For one that has been superseded, of whom the ledger takes nothing any more: what is owed stays in its
+// spool.
+constexpr auto superseded_drain_limit = 1s;
 
 static_assert(config::most_sessions_per_user == most_counted_sessions);
 
@@ -130,6 +135,7 @@ struct BillingPlugin::Node {
   Reception reception;
   BillingThread billing;
   LedgerThread admin_ledger, report_ledger;
+  std::atomic<bool> is_superseded = false;
   NodeKeeper keeper;
   AdminServer admin;
 };
@@ -229,12 +235,12 @@ void BillingPlugin::interrupt() noexcept {
 void BillingPlugin::stop() noexcept {
   if (!node_) return;
   // First, because a call of the admin port that is running may take minutes: an audit does.
-  const auto left = node_->billing.drain(drain_limit);
+  const auto left = node_->billing.drain(node_->is_superseded ? superseded_drain_limit : drain_limit);
   if (left != 0U) {
     host_.log(LogLevel::error, "billing",
               (left ? std::to_string(*left) + " sessions" : std::string("the sessions")) +
-                  " could not be settled: the ledger is away, or somebody else has their users locked; the"
-                  " next start of node " +
+                  " could not be settled: the ledger is away, or somebody else has their users locked, or is"
+                  " the node now; the next start by this spool of node " +
                   node_->config.node + " settles them");
   }
   node_->stop();
@@ -294,6 +300,7 @@ void BillingPlugin::on_session_ended_somewhere(SessionId session) {
 }
 
 void BillingPlugin::on_superseded() {
+  node_->is_superseded = true;
   node_->reception.close();
   node_->billing.post([](Biller& biller, const Moment& now) { biller.end_all(EndReason::node_lost, now); });
 }

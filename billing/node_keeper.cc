@@ -30,6 +30,11 @@ static_assert(confirmed_for > 2 * Ledger::longest_silence);
 constexpr auto usage_post_interval = 5min;
 constexpr auto usage_post_age = 50min;
 
+template <class T>
+bool says_life_is_over(const LedgerResult<T>& answer) {
+  return !answer && answer.error().code == LedgerError::Code::conflict;
+}
+
 std::string superseded(const std::string& node) {
   return "another process has started by the name of this node, " + node;
 }
@@ -159,6 +164,7 @@ LedgerResult<NodeKeeper::Life> NodeKeeper::prepare_step_by_step(Ledger& ledger) 
 LedgerResult<NodeKeeper::Life> NodeKeeper::settle_earlier_life(Ledger& ledger) {
   for (;;) {
     const auto left = settle_portion(ledger);
+    if (says_life_is_over(left)) return Life::is_over;
     if (!left) return left.error();
     // Who has to stop leaves the rest to the next start.
     if (*left != EarlierLife::Left::more || is_stopping()) return Life::goes_on;
@@ -196,7 +202,7 @@ NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
   tell_changes(*changes);
   if (renew_lease(ledger) == Life::is_over) return Life::is_over;
   end_sessions_of_lost_nodes(ledger);
-  settle_what_is_left(ledger);
+  if (settle_what_is_left(ledger) == Life::is_over) return Life::is_over;
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
   return Life::goes_on;
 }
@@ -244,7 +250,7 @@ NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   const MonotonicTime now = host_.clock().now();
   if (now - renewed_at_ < renewal_interval) return Life::goes_on;
   const auto renewed = ledger.renew_lease(self_, lease_);
-  if (!renewed && renewed.error().code == LedgerError::Code::conflict) return Life::is_over;
+  if (says_life_is_over(renewed)) return Life::is_over;
   report("renewing the lease", renewed);
   if (renewed.ok()) {
     renewed_at_ = now;
@@ -267,11 +273,15 @@ void NodeKeeper::end_sessions_of_lost_nodes(Ledger& ledger) {
 }
 
 /// One portion at each look, as above.
-void NodeKeeper::settle_what_is_left(Ledger& ledger) {
+NodeKeeper::Life NodeKeeper::settle_what_is_left(Ledger& ledger) {
   const auto left = settle_portion(ledger);
+  if (says_life_is_over(left)) return Life::is_over;
   report("settling what an earlier life left", left);
-  if (!left || *left != EarlierLife::Left::locked) return;
-  report("settling what an earlier life left, in line", earlier_life_.settle_one_in_line(ledger));
+  if (!left || *left != EarlierLife::Left::locked) return Life::goes_on;
+  const auto settled = earlier_life_.settle_one_in_line(ledger);
+  if (says_life_is_over(settled)) return Life::is_over;
+  report("settling what an earlier life left, in line", settled);
+  return Life::goes_on;
 }
 
 void NodeKeeper::step_down() {

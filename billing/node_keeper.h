@@ -105,7 +105,7 @@ class NodeKeeper {
   bool has_new_life(const Changes& changes) const;
   Life renew_lease(Ledger& ledger);
   void end_sessions_of_lost_nodes(Ledger& ledger);
-  void settle_what_is_left(Ledger& ledger);
+  Life settle_what_is_left(Ledger& ledger);
   void post_usage(Ledger& ledger);
   void step_down();
   /// A failure that comes again at every look is said once, until it is another one or has passed.

@@ -37,7 +37,7 @@ struct LedgerError {
     unavailable,  ///< the database cannot be reached or gave up: the outcome of a write is unknown, ask again
     not_found,    ///< no such user, session or order
     already_exists,  ///< the name is taken
-    conflict,        ///< the same idempotency key or reference with other content
+    conflict,        ///< the same idempotency key or reference with other content; the node's life is over
     insufficient,    ///< the balance does not cover it; nothing was changed
     invalid,         ///< an argument breaks the rules stated at the call
     broken,          ///< the database answered something that cannot be: our bug, or someone edited it
@@ -133,8 +133,7 @@ struct ChargeResult {
   enum class Outcome {
     granted,    ///< amount and grant say what was bought; grant > 0
     exhausted,  ///< grant is 0. amount is what was left (dust below a millisecond's price), nearly always 0
-    /// The session has ended, or its user is gone or disabled, or the node's life is over: do not relay and
-    /// do not ask again.
+    /// The session has ended, or its user is gone or disabled: do not relay and do not ask again.
     fenced,
     too_many,  ///< charge 1 of one session more than session_limit: nothing was charged, no row was made
     later,     ///< somebody else has the user locked at the moment: nothing was done, ask again soon
@@ -368,8 +367,9 @@ class Ledger {
   /// Buys increments, in one round trip and one transaction, users' rows locked in the order of their ids.
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
-  /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced,
-  /// and so are all of a life that is over, or that never was, also those that were granted before. Sessions
+  /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
+  /// conflict: the node's life is over, or never was; none of them is charged, nor told what it bought
+  /// before. What was never charged is still owed then, and the next life of the node may charge it. Sessions
   /// count for a session_limit from their charge 1 to their end, also within one call; a session that finds
   /// neither balance nor room may be told either. Waits for nobody who has one of the users locked: those are
   /// answered `later`, the others as ever. Only a request that is alone may stand in line. REQUIRES: at most

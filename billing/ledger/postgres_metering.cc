@@ -19,8 +19,8 @@ WITH request AS (
                           place)
 ), looked_up AS (
   SELECT r.*, s.last_amount, s.last_grant, CASE WHEN u.state = 'active' THEN u.balance ELSE 0 END AS balance,
-         CASE WHEN u.balance IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.node = $1 AND n.life = $12)
-                THEN 'fenced'
+         CASE WHEN NOT EXISTS (SELECT FROM nodes n WHERE n.node = $1 AND n.life = $12) THEN 'life is over'
+              WHEN u.balance IS NULL THEN 'fenced'
               WHEN NOT r.user_id = ANY ()sql" PAYG_LOCKED_USERS R"sql() THEN 'later'
               WHEN u.state <> 'active' OR s.ended_at IS NOT NULL OR s.node <> $1 THEN 'fenced'
               WHEN r.number = s.charge_number THEN 'again'
@@ -187,6 +187,7 @@ LedgerResult<std::vector<ChargeResult>> PostgresLedger::charge(const NodeRef& no
     return std::vector<ChargeResult>{{.outcome = ChargeResult::Outcome::later, .amount = {}, .balance = {}}};
   if (!results) return results.error();
   const PostgresRows& rows = results->back();
+  if (!rows.empty() && rows.text(0, 0) == "life is over") return life_is_over();
   std::vector<ChargeResult> answers;
   answers.reserve(requests.size());
   for (int row = 0; row < rows.count(); ++row) answers.push_back(read_charge(rows, row));

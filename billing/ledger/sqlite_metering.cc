@@ -147,17 +147,18 @@ void sqlite::end_session(SqliteTransaction& transaction, const Unposted& due, co
 
 LedgerResult<std::vector<ChargeResult>> SqliteLedger::charge(const NodeRef& node,
                                                              std::span<const ChargeRequest> requests) {
+  if (requests.empty()) return std::vector<ChargeResult>();
   for (const ChargeRequest& request : requests) {
     if (auto refusal = check_charge(request)) return *refusal;
   }
   SqliteTransaction transaction(database_, Kind::write);
   // Writers come one after the other, so that it goes on for as long as this takes.
   const bool goes_on = is_newest_life(transaction, node);
+  if (!goes_on && !transaction.failed()) return life_is_over();
   std::vector<ChargeResult> results;
   results.reserve(requests.size());
   for (const ChargeRequest& request : requests)
-    results.push_back(goes_on ? charge_one(transaction, node.name, request)
-                              : fence(spendable(transaction, request.user)));
+    results.push_back(charge_one(transaction, node.name, request));
   if (auto done = transaction.commit(); !done) return done.error();
   return results;
 }

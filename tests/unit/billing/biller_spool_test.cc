@@ -56,6 +56,16 @@ TEST_F(BillerSpool, WhatHasNoAnswerIsKeptUntilItHasOne) {
   EXPECT_EQ(rig.biller.counters().charges_spooled, 0U);
 }
 
+TEST_F(BillerSpool, WhatIsOwedByALifeThatIsOverIsCutAndKept) {
+  till.mood = MapTill::Mood::away;
+  const auto begun_in_the_outage = rig.connect(alice);
+  rig.run_for(70s);
+  till.mood = MapTill::Mood::selling_to_another_life;
+  rig.run_for(5s);
+  EXPECT_EQ(rig.cut(begun_in_the_outage), EndReason::node_lost);
+  EXPECT_EQ(numbers_kept(), (std::vector<std::uint32_t>{1, 2})) << "for whoever starts with this spool";
+}
+
 TEST_F(BillerSpool, TheFirstChargeIsKeptWithLabelAndExit) {
   till.mood = MapTill::Mood::away;
   rig.connect(alice, "blue");

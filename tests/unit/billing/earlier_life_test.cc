@@ -159,6 +159,19 @@ TEST_F(EarlierLives, ASessionThatEndedElsewhereMeanwhileIsNotCharged) {
       << host.lines.at(0);
 }
 
+TEST_F(EarlierLives, WhatALifeThatIsOverMeanwhileWouldChargeStaysInItsSpoolForTheNextOne) {
+  EarlierLife life = restart({minute(alice, 1), minute(alice, 2)});
+  (void)start_node();  // by another process, with a spool of its own
+  const auto left = life.settle(*ledger);
+  ASSERT_FALSE(left.ok());
+  EXPECT_EQ(left.error().code, LedgerError::Code::conflict);
+  EXPECT_TRUE(life.take_settled_charges().empty()) << "of a session that only this spool knows of";
+  EXPECT_EQ(history(alice), "0 minutes in 0");
+  EarlierLife next = restart({minute(alice, 1), minute(alice, 2)});
+  EXPECT_EQ(settle(next), EarlierLife::Left::nothing);
+  EXPECT_EQ(history(alice), "2 minutes in 1");
+}
+
 TEST_F(EarlierLives, WhoIsLockedHoldsUpNobodyAndIsNotEndedBeforeHeHasPaid) {
   charge(alice, 1);
   charge(bob, 1);

@@ -41,7 +41,7 @@ class Till {
 /// Balances in a map, with a record of everything that was asked.
 class MapTill final : public Till {
  public:
-  enum class Mood { answering, away, losing_answers };
+  enum class Mood { answering, away, losing_answers, selling_to_another_life };
 
   Charged charge(const std::vector<billing::ChargeRequest>& requests) override;
   Ended end(const std::vector<billing::EndRequest>& requests) override;

@@ -123,7 +123,7 @@ void BillingThread::write_spool(const Moment& now) {
     });
     if (!sent) biller_.on_recorded(Biller::Recorded::lost, now);
   }
-  if (biller_.recording_hangs()) note_spool(std::string("a write of it does not end"), now);
+  if (biller_.recording_hangs()) note_spool(std::string("a write of it does not end"), now.now);
 }
 
 /// Nothing may be owed for days, in which nobody would see whether the disk has come back.

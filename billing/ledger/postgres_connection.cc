@@ -21,6 +21,16 @@ constexpr std::chrono::seconds connect_limit{3};  // for each host of the URL
 // the transaction is for.
 constexpr std::chrono::milliseconds call_silence = Ledger::longest_silence - connect_limit;
 constexpr std::chrono::milliseconds report_silence = std::chrono::minutes(20);
+constexpr std::chrono::milliseconds farewell_silence = std::chrono::seconds(1);
+
+std::chrono::milliseconds silence_of(PostgresConnection::Patience patience) {
+  switch (patience) {
+    case PostgresConnection::Patience::report: return report_silence;
+    case PostgresConnection::Patience::farewell: return farewell_silence;
+    case PostgresConnection::Patience::call: break;
+  }
+  return call_silence;
+}
 
 void ignore_notice(void*, const char*) {}
 
@@ -330,7 +340,7 @@ std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
 
 PostgresConnection::Readiness PostgresConnection::wait(short events, Patience patience) {
   pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  const auto limit = patience == Patience::call ? call_silence : report_silence;
+  const auto limit = silence_of(patience);
   int ready = 0;
   do {
     ready = poll(&descriptor, 1, static_cast<int>(limit.count()));
@@ -347,7 +357,7 @@ void PostgresConnection::roll_back() {
   const PGTransactionStatusType status = PQtransactionStatus(connection_.get());
   if (status == PQTRANS_IDLE) return;
   const bool clean = (status == PQTRANS_INERROR || status == PQTRANS_INTRANS) &&
-                     send_and_collect({{"ROLLBACK"}}, Patience::call).ok();
+                     send_and_collect({{"ROLLBACK"}}, Patience::farewell).ok();
   if (!clean) connection_.reset();
 }
 

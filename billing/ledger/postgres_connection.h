@@ -83,6 +83,9 @@ class PostgresConnection {
   enum class Patience {
     call,    ///< somebody's session waits for it
     report,  ///< reads everything, or waits for another node's migration
+    /// Gives up what has failed already, which takes a server that speaks no time: nobody waits for one that
+    /// has fallen silent meanwhile, and the connection is dropped.
+    farewell,
   };
 
   explicit PostgresConnection(std::shared_ptr<PostgresHosts> hosts) : hosts_(std::move(hosts)) {}

@@ -51,7 +51,7 @@ LedgerResult<int> PostgresLedger::migrate() {
   int number = static_cast<int>(begun->back().integer(0, 0));
   const auto missing = missing_migrations(postgres_migrations(), number);
   if (!missing) {
-    (void)connection_.exchange({{"ROLLBACK"}}, Patience::call);
+    (void)connection_.exchange({{"ROLLBACK"}}, Patience::farewell);
     return missing.error();
   }
   for (const Migration& migration : *missing) {

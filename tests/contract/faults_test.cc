@@ -5,10 +5,12 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "tests/contract/books.h"
 #include "tests/fakes/failing_ledger.h"
 #include "tests/support/postgres_lock.h"
+#include "tests/support/postgres_relay.h"
 #include "tests/support/postgres_server.h"
 
 namespace payg::test {
@@ -141,6 +143,22 @@ TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehindAn
   EXPECT_EQ(database.waiting_for_locks(), 0);
   value_of(ledger->balance(alice.id));
   EXPECT_EQ(database.run(backends), backend);
+}
+
+// What is compared are two calls: one that meets silence at once, and one that meets it two seconds later,
+// when all it has left to say is that it gives up.
+TEST_F(PostgresLocks, WhoHasGivenUpDoesNotWaitForAServerThatHasFallenSilentAsOthersDo) {
+  PostgresRelay silent(database.url()), silent_in_the_end(database.url());
+  const auto waiting = ledger_at(silent.url()), giving_up = ledger_at(silent_in_the_end.url());
+  value_of(waiting->balance(alice.id));
+  silent.hold();
+  auto answer = std::async(std::launch::async, [&] { return waiting->balance(alice.id); });
+  const PostgresLock locked = lock(alice);
+  silent_in_the_end.hold_at("ROLLBACK");
+  EXPECT_EQ(refusal_of(giving_up->adjust(alice.id, credits(1), "gift", "", new_year)), "unavailable");
+  EXPECT_EQ(answer.wait_for(0s), std::future_status::timeout);
+  silent.go_on();
+  EXPECT_EQ(refusal_of(answer.get()), "ok");
 }
 
 TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {

@@ -68,10 +68,21 @@ void PostgresRelay::hold() {
   held_ = true;
 }
 
+void PostgresRelay::hold_at(const std::string& words) {
+  const std::lock_guard lock(mutex_);
+  hold_at_ = words;
+}
+
+void PostgresRelay::hold_if_said(const std::string& asked) {
+  const std::lock_guard lock(mutex_);
+  if (!hold_at_.empty() && asked.find(hold_at_) != std::string::npos) held_ = true;
+}
+
 void PostgresRelay::go_on() {
   {
     const std::lock_guard lock(mutex_);
     held_ = false;
+    hold_at_.clear();
   }
   changed_.notify_all();
 }
@@ -93,6 +104,8 @@ void PostgresRelay::relay(OriginConnection& connection) {
     if (ends[0].revents != 0) {
       const std::string bytes = client.read_some();
       conversation.asked += bytes;
+      hold_if_said(conversation.asked);
+      wait_while_held();
       if (bytes.empty() || !server.try_send(bytes)) return;
     }
     if (ends[1].revents != 0) {

@@ -32,6 +32,8 @@ class PostgresRelay {
 
   /// From now on nothing passes, on connections that there are and on new ones, and nobody is told.
   void hold();
+  /// The same from when a client says `words`, which do not pass either.
+  void hold_at(const std::string& words);
   void go_on();
   /// Connections that were made to it so far.
   int connections() const { return origin_.connections(); }
@@ -46,6 +48,7 @@ class PostgresRelay {
 
   void relay(OriginConnection& connection);
   void wait_while_held();
+  void hold_if_said(const std::string& asked);
   /// Takes whole messages of the server's from the conversation and appends what the client may see.
   Fate judge(Conversation& conversation, std::string& passed);
   bool is_to_be_lost(const Conversation& conversation);
@@ -59,6 +62,7 @@ class PostgresRelay {
   int to_lose_ = 0;
   int lost_ = 0;
   bool held_ = false;
+  std::string hold_at_;
 
   Origin origin_;  // last: its threads use all of the above
 };

@@ -312,8 +312,9 @@ class Ledger {
  public:
   /// How long a call waits for a database that says nothing, before it is `unavailable`: for a new connection
   /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound
-  /// of a database that is slow but answers, nor while several hosts of a URL are away, which are tried in
-  /// turn.
+  /// of a database that is slow but answers, nor where a host of the URL has several addresses or the URL has
+  /// a connect_timeout of its own. Of many hosts that are silent at once a call asks some, and the next one
+  /// others.
   static constexpr std::chrono::seconds longest_silence{21};
   /// How long a request that stands in line waits for its user: see Turn.
   static constexpr std::chrono::milliseconds in_line_wait{50};

@@ -20,6 +20,8 @@ constexpr std::chrono::seconds connect_limit{3};  // for each host of the URL
 // Longer than the server may take by limits_of() for two statements, one that locks and one that does what
 // the transaction is for.
 constexpr std::chrono::milliseconds call_silence = Ledger::longest_silence - connect_limit;
+static_assert(connect_limit * PostgresHosts::most_asked < Ledger::longest_silence,
+              "who gets no connection, or one to the last of them, has not waited for longer");
 constexpr std::chrono::milliseconds report_silence = std::chrono::minutes(20);
 constexpr std::chrono::milliseconds farewell_silence = std::chrono::seconds(1);
 
@@ -157,7 +159,7 @@ LedgerResult<std::vector<PostgresRows>> PostgresConnection::transact(
   statements.insert(statements.begin(), {{begin}, {limits_of(patience)}});
   statements.push_back({"COMMIT"});
   for (int attempt = 1;; ++attempt) {
-    const bool is_reused = is_connected();
+    const bool is_reused = is_connected() && !is_doubtful();
     auto results = run(statements, patience);
     if (results) {
       // The caller asked for neither BEGIN and its limits nor COMMIT.
@@ -278,6 +280,7 @@ bool PostgresConnection::is_doubtful() const {
 
 std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
   is_silent_ = false;
+  spent_ = {};
   if (is_connected() && !is_doubtful()) return std::nullopt;
   silences_before_ = hosts_->silences();
   // What stands before dbname gives way to what the URL itself says, and that to what stands behind it.
@@ -309,10 +312,13 @@ std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
                              "payg-proxy",
                              static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
-  if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
+  if (PQstatus(connection_.get()) != CONNECTION_OK) {
+    hosts_->note_all_away();
+    return lost();
+  }
   PQsetNoticeProcessor(connection_.get(), ignore_notice, nullptr);
   if (PQsetnonblocking(connection_.get(), 1) != 0) return lost();
-  hosts_->note_connected(PQhost(connection_.get()), PQport(connection_.get()));
+  spent_ = connect_limit * hosts_->note_connected(PQhost(connection_.get()), PQport(connection_.get()));
   return std::nullopt;
 }
 
@@ -340,7 +346,7 @@ std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
 
 PostgresConnection::Readiness PostgresConnection::wait(short events, Patience patience) {
   pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  const auto limit = silence_of(patience);
+  const auto limit = patience == Patience::call ? call_silence - spent_ : silence_of(patience);
   int ready = 0;
   do {
     ready = poll(&descriptor, 1, static_cast<int>(limit.count()));

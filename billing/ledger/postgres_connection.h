@@ -141,6 +141,9 @@ class PostgresConnection {
   /// Gives the connection up.
   Failure lost();
   bool waited_in_vain_ = false;
+  /// Of the call's patience, on hosts that gave no connection; at most, because one that refuses takes no
+  /// time.
+  std::chrono::milliseconds spent_{0};
   bool is_silent_ = false;  ///< it was given up because the server said nothing, not because it was cut
 
   struct Finish {

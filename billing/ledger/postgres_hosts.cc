@@ -72,8 +72,9 @@ PostgresHosts::PostgresHosts(std::string url) : url_(std::move(url)) {
 PostgresHosts::Order PostgresHosts::order() const {
   const std::lock_guard lock(mutex_);
   Order order;
-  for (const Host& host : hosts_) {
-    const bool is_first = &host == &hosts_.front();
+  for (std::size_t i = 0; i < std::min(hosts_.size(), most_asked); ++i) {
+    const Host& host = hosts_[i];
+    const bool is_first = i == 0;
     append(order.hosts, host.name, is_first);
     append(order.addresses, host.address, is_first);
     append(order.ports, host.port, is_first);
@@ -84,8 +85,14 @@ PostgresHosts::Order PostgresHosts::order() const {
   return order;
 }
 
-void PostgresHosts::note_connected(std::string_view host, std::string_view port) {
-  move(host, port, Place::front);
+std::size_t PostgresHosts::note_connected(std::string_view host, std::string_view port) {
+  return move(host, port, Place::front);
+}
+
+void PostgresHosts::note_all_away() {
+  const std::lock_guard lock(mutex_);
+  const auto asked = static_cast<std::ptrdiff_t>(std::min(hosts_.size(), most_asked));
+  std::rotate(hosts_.begin(), hosts_.begin() + asked, hosts_.end());
 }
 
 void PostgresHosts::note_silent(std::string_view host, std::string_view port) {
@@ -105,13 +112,15 @@ bool PostgresHosts::Host::is(std::string_view host, std::string_view at_port) co
          (port.empty() ? default_port : std::string_view(port)) == at_port;
 }
 
-void PostgresHosts::move(std::string_view host, std::string_view port, Place place) {
+std::size_t PostgresHosts::move(std::string_view host, std::string_view port, Place place) {
   const std::lock_guard lock(mutex_);
   const auto found =
       std::find_if(hosts_.begin(), hosts_.end(), [&](const Host& each) { return each.is(host, port); });
-  if (found == hosts_.end()) return;
+  if (found == hosts_.end()) return 0;
+  const auto before = static_cast<std::size_t>(found - hosts_.begin());
   place == Place::front ? std::rotate(hosts_.begin(), found, found + 1)
                         : std::rotate(found, found + 1, hosts_.end());
+  return before;
 }
 
 }  // namespace payg::billing

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -22,11 +23,16 @@ class PostgresHosts {
   struct Order {
     std::string hosts, addresses, ports;
   };
-  /// The one that works first, those that fell silent last, the others as in the URL.
+  /// One connection asks so many of them at most: each that has vanished takes seconds.
+  static constexpr std::size_t most_asked = 4;
+  /// The one that works first, those that fell silent or gave no connection last, the others as in the URL.
   Order order() const;
 
-  /// A connection to it was made; both as PQhost() and PQport() name it.
-  void note_connected(std::string_view host, std::string_view port);
+  /// A connection to it was made; both as PQhost() and PQport() name it. Returns how many were asked before
+  /// it.
+  std::size_t note_connected(std::string_view host, std::string_view port);
+  /// None of an order gave a connection: others come first now, if there are any.
+  void note_all_away();
   /// A connection to it was given up because nothing came from it.
   void note_silent(std::string_view host, std::string_view port);
   /// How often that has happened. Who connected when it was less does not know whether his server is silent
@@ -39,7 +45,8 @@ class PostgresHosts {
     bool is(std::string_view host, std::string_view at_port) const;
   };
   enum class Place { front, back };
-  void move(std::string_view host, std::string_view port, Place place);
+  /// Returns its place before.
+  std::size_t move(std::string_view host, std::string_view port, Place place);
 
   const std::string url_;
   mutable std::mutex mutex_;

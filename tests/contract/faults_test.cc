@@ -179,6 +179,32 @@ TEST(PostgresFaults, TheSecondOfTwoHostsIsUsedWhenTheFirstIsAway) {
   value_of(ledger->schema());
 }
 
+TEST(PostgresFaults, OfManyHostsThatAreSilentAtOnceACallAsksSomeAndTheNextOneTheOthers) {
+  PostgresServer server;
+  const PostgresDatabase database(server.url());
+  PostgresUrl all = PostgresUrl::parse(database.url());
+  std::array<std::unique_ptr<PostgresRelay>, 5> silent;
+  for (auto& relay : silent) {
+    relay = std::make_unique<PostgresRelay>(database.url());
+    relay->hold();
+    all.host.insert(0, "127.0.0.1,");
+    all.port.insert(0, std::to_string(relay->address().port()) + ",");
+  }
+  const auto asked = [&] {
+    int connections = 0;
+    for (const auto& relay : silent) connections += relay->connections();
+    return connections;
+  };
+  const auto factory = open_ledger(all.to_string() + "&connect_timeout=2").value();
+  const auto ledger = factory();
+  EXPECT_EQ(refusal_of(ledger->schema()), "unavailable");
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(refusal_of(ledger->schema()), "ok");
+  EXPECT_EQ(asked(), 5);
+  EXPECT_EQ(refusal_of(factory()->schema()), "ok");
+  EXPECT_EQ(asked(), 5) << "the one that works is asked first from then on";
+}
+
 TEST(PostgresFaults, AServerThatHasBecomeReadOnlyIsUnavailableUntilAnotherConnectionIsMade) {
   PostgresDatabase database;
   const auto ledger = ledger_at(database.url());

@@ -66,6 +66,22 @@ TEST(PostgresHosts, AnAddressWithoutANameIsKnownByItself) {
   EXPECT_EQ(hosts.order().hosts, "");
 }
 
+TEST(PostgresHosts, OfManyFourAreAskedAtATimeAndTheOthersWhenTheseAreAway) {
+  PostgresHosts hosts("postgresql://u@a:1,b:2,c:3,d:4,e:5,f:6/db");
+  EXPECT_EQ(hosts.order().hosts, "a,b,c,d");
+  EXPECT_EQ(hosts.order().ports, "1,2,3,4");
+  hosts.note_all_away();
+  EXPECT_EQ(hosts.order().hosts, "e,f,a,b");
+  EXPECT_EQ(hosts.note_connected("a", "1"), 2U) << "asked before it";
+  EXPECT_EQ(hosts.order().hosts, "a,e,f,b");
+}
+
+TEST(PostgresHosts, WhenAllAreAwayTheyAreAskedInTheSameOrderAgain) {
+  PostgresHosts hosts("postgresql://u@a:1,b:2/db");
+  hosts.note_all_away();
+  EXPECT_EQ(hosts.order().hosts, "a,b");
+}
+
 TEST(PostgresHosts, SilencesAreCountedAlsoOfAServerThatIsAlone) {
   PostgresHosts hosts("postgresql://u@a:1/db");
   EXPECT_EQ(hosts.silences(), 0U);

@@ -12,6 +12,7 @@
 #include "billing/denials.h"
 #include "billing/node_keeper.h"
 #include "billing/reception.h"
+#include "billing/spool/left_spools.h"
 
 namespace payg::billing {
 namespace {
@@ -169,6 +170,8 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
                   config->spool + ".damaged");
   }
 
+  warn_of_left_spools(config->spool);
+
   pricing_ = std::make_shared<const config::PricingConfig>(config->pricing);
   node_ = std::make_unique<Node>(*this, *config, *factory, *std::move(spool));
   node_->reception.set_terms(start_terms_of(config->pricing));
@@ -179,6 +182,19 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   if (const auto failure = start_admin(); !failure.empty())
     return {complaint(source, "admin.address", failure)};
   return {};
+}
+
+void BillingPlugin::warn_of_left_spools(const std::string& own_path) {
+  for (const LeftSpool& left : left_spools(own_path)) {
+    host_.log(
+        LogLevel::warning, "billing",
+        left.path + ": holds " + std::to_string(left.charges) + " charges of node " + left.node + ", " +
+            left.price.to_exact_string() +
+            " credits, and no process has it. If that is what this node was called before, start it once with"
+            " node = \"" +
+            left.node + "\" and spool = \"" + left.path +
+            "\", so that what its sessions owe is charged; if they may be lost, remove the file");
+  }
 }
 
 std::string BillingPlugin::wait_for_ledger() {

@@ -44,6 +44,7 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
   bool is_in_service() const override;
   MeteringCounters counters() const override;
 
+  void warn_of_left_spools(const std::string& own_path);
   std::string wait_for_ledger();
   std::string start_admin();
   void apply(const config::BillingConfig& config);

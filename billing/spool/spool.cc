@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "billing/spool/spool_line.h"
@@ -23,6 +25,10 @@ constexpr std::size_t least_length_to_shrink = 1024 * 1024;
 constexpr std::size_t lines_for_each_kept = 4;
 
 constexpr mode_t only_we = 0600;
+
+// Another node that starts may look for a moment whether anybody has it: see left_spools().
+constexpr int lock_attempts = 10;
+constexpr std::chrono::milliseconds lock_pause{20};
 
 /// False: errno says why. How much was written is unknown then.
 bool write_all(int file, std::string_view bytes, std::size_t offset) {
@@ -88,11 +94,14 @@ Result<std::unique_ptr<Spool>, std::string> Spool::open(const std::string& path,
 
 /// Beside the file, because writing it anew puts another one in its place.
 Outcome Spool::lock() {
-  lock_.reset(::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, only_we));
+  lock_.reset(::open(lock_of(path_).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, only_we));
   if (!lock_) return failure("open its lock");
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return Done{};
-  if (errno == EWOULDBLOCK) return path_ + ": another process of this node has it";
-  return failure("lock");
+  for (int attempt = 1; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
+    if (errno != EWOULDBLOCK) return failure("lock");
+    if (attempt == lock_attempts) return path_ + ": another process of this node has it";
+    std::this_thread::sleep_for(lock_pause);
+  }
+  return Done{};
 }
 
 Outcome Spool::read() {

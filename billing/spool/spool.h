@@ -31,6 +31,8 @@ class Spool {
   /// another node, or it is something else altogether.
   static Result<std::unique_ptr<Spool>, std::string> open(const std::string& path, std::string_view node);
   ~Spool();
+  /// The file beside it that is locked for as long as a process has it.
+  static std::string lock_of(const std::string& path) { return path + ".lock"; }
 
   /// What is in it, by users and sessions, in the order of the numbers.
   std::vector<ChargeRequest> charges() const;

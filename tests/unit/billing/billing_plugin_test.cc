@@ -5,11 +5,13 @@
 #include <thread>
 
 #include "billing/payments/secrets.h"
+#include "billing/spool/spool.h"
 #include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 #include "tests/unit/admin/damage.h"
 #include "tests/unit/admin/http_client.h"
 #include "tests/unit/billing/plugin_rig.h"
+#include "tests/unit/spool/spool_charges.h"
 
 namespace payg::test {
 namespace {
@@ -278,6 +280,27 @@ TEST(BillingPlugin, ReloadingTakesNewPricesAndRefusesWhatCannotChange) {
 TEST(BillingPlugin, TheAdminPortIsNeverATarget) {
   PluginRig rig;
   EXPECT_EQ(rig.host.protected_addresses(), 1U);
+}
+
+TEST(BillingPlugin, ASpoolThatANodeLeftUnderAnotherNameIsSaidToBeThere) {
+  const TempFolder folder;
+  const std::string left = folder.path() + "/old.spool";
+  EXPECT_TRUE(Spool::open(left, "old").value()->add(std::vector{owed_minute(1, 1)}).ok());
+  RecordingHost host;
+  BillingPlugin plugin(host);
+  const auto errors = plugin.start(
+      {.path = "renamed.toml",
+       .text =
+           "[[listener]]\naddress = \"127.0.0.1:0\"\nprotocols = [\"http\"]\n[billing]\nledger = \"sqlite:" +
+           folder.path() + "/payg.db\"\nspool = \"" + folder.path() +
+           "/new.spool\"\n[billing.admin]\naddress = \"127.0.0.1:0\"\n",
+       .table = "billing"});
+  EXPECT_TRUE(errors.empty()) << errors.front();
+  plugin.interrupt();
+  plugin.stop();
+  ASSERT_EQ(host.warnings().size(), 1U);
+  EXPECT_TRUE(host.warnings()[0].starts_with(left + ": holds 1 charges of node old, 0.01333333 credits"))
+      << host.warnings()[0];
 }
 
 TEST(BillingPlugin, ABadConfigurationStartsNothing) {

@@ -25,9 +25,9 @@ void RecordingHost::protect_address(const sockaddr* address) {
 }
 
 void RecordingHost::log(plugin::LogLevel level, std::string_view, std::string_view message) noexcept {
-  if (level != plugin::LogLevel::error) return;
   const std::lock_guard lock(mutex_);
-  complaints_.emplace_back(message);
+  if (level == plugin::LogLevel::error) complaints_.emplace_back(message);
+  if (level == plugin::LogLevel::warning) warnings_.emplace_back(message);
 }
 
 std::uint16_t RecordingHost::protected_port() const {
@@ -38,6 +38,11 @@ std::uint16_t RecordingHost::protected_port() const {
 std::vector<std::string> RecordingHost::complaints() const {
   const std::lock_guard lock(mutex_);
   return complaints_;
+}
+
+std::vector<std::string> RecordingHost::warnings() const {
+  const std::lock_guard lock(mutex_);
+  return warnings_;
 }
 
 plugin::Denial RecordingHost::wait_for_end(plugin::SessionHandle session) {

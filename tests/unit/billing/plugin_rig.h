@@ -71,6 +71,8 @@ class RecordingHost final : public plugin::Host {
   std::uint16_t protected_port() const;
   /// Everything at level error.
   std::vector<std::string> complaints() const;
+  /// Everything at level warning.
+  std::vector<std::string> warnings() const;
 
  private:
   SystemClock clock_;
@@ -79,7 +81,7 @@ class RecordingHost final : public plugin::Host {
   std::map<plugin::SessionHandle, plugin::Denial> ended_;
   std::size_t protected_addresses_ = 0;
   std::uint16_t protected_port_ = 0;
-  std::vector<std::string> complaints_;
+  std::vector<std::string> complaints_, warnings_;
 };
 
 /// One client connection as the proxy reports it.

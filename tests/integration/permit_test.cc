@@ -93,21 +93,21 @@ class Permit : public testing::Test {
 constexpr std::string_view no_head;
 constexpr std::string_view head_end = "\r\n\r\n";
 
+/// Until the client leaves.
+void send_bulk_and_stay(OriginConnection& connection) {
+  connection.send_pattern(bulk);
+  connection.stream().at_end();
+}
+
 TEST_F(Permit, HoldsADownloadThroughATunnel) {
-  const Origin origin([](OriginConnection& connection) {
-    connection.send_pattern(bulk);
-    connection.stream().at_end();
-  });
+  const Origin origin(send_bulk_and_stay);
   RawClient client = proxy_.tunnel(origin);
   Reader reader(client, no_head);
   hold_in_the_middle(reader);
 }
 
 TEST_F(Permit, HoldsADownloadThroughSocks) {
-  const Origin origin([](OriginConnection& connection) {
-    connection.send_pattern(bulk);
-    connection.stream().at_end();
-  });
+  const Origin origin(send_bulk_and_stay);
   RawClient client = proxy_.socks_tunnel(origin);
   Reader reader(client, no_head);
   hold_in_the_middle(reader);
@@ -125,8 +125,7 @@ TEST_F(Permit, HoldsADownloadBehindAnUpgrade) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request_head();
     connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
-    connection.send_pattern(bulk);
-    connection.stream().at_end();
+    send_bulk_and_stay(connection);
   });
   RawClient client = proxy_.connect();
   client.send(get(origin, "Connection: upgrade\r\nUpgrade: other\r\n"));

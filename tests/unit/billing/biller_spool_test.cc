@@ -239,14 +239,24 @@ TEST_F(BillerSpool, ACutSessionIsRelayedNoMore) {
 
 // ---- a node that slept
 
-TEST_F(BillerSpool, WhoSleptLongerThanHisLeaseChargesNothingAndRelaysNothing) {
+BillerSettings with_a_lease_of_seven_minutes() {
   BillerSettings settings;
   settings.lease = 7min;
-  MeterRig node{till, minute_at_eighty_cents, settings};
+  return settings;
+}
+
+/// A session that has begun half a minute before the node sleeps.
+plugin::SessionHandle connect_and_sleep(MeterRig& node, std::chrono::minutes time) {
   const auto session = node.connect(alice);
   node.run_for(30s);
-  node.clock.advance(8min);
+  node.clock.advance(time);
   node.step();
+  return session;
+}
+
+TEST_F(BillerSpool, WhoSleptLongerThanHisLeaseChargesNothingAndRelaysNothing) {
+  MeterRig node{till, minute_at_eighty_cents, with_a_lease_of_seven_minutes()};
+  const auto session = connect_and_sleep(node, 8min);
   EXPECT_EQ(node.cut(session), EndReason::node_lost);
   EXPECT_EQ(till.charges.size(), 1U);
   ASSERT_EQ(till.ends.size(), 1U);
@@ -254,13 +264,8 @@ TEST_F(BillerSpool, WhoSleptLongerThanHisLeaseChargesNothingAndRelaysNothing) {
 }
 
 TEST_F(BillerSpool, WhoSleptForLessThanHisLeaseGoesOnAndPaysForIt) {
-  BillerSettings settings;
-  settings.lease = 7min;
-  MeterRig node{till, minute_at_eighty_cents, settings};
-  const auto session = node.connect(alice);
-  node.run_for(30s);
-  node.clock.advance(3min);
-  node.step();
+  MeterRig node{till, minute_at_eighty_cents, with_a_lease_of_seven_minutes()};
+  const auto session = connect_and_sleep(node, 3min);
   EXPECT_EQ(node.cut(session), std::nullopt);
   EXPECT_EQ(till.charges.size(), 4U);
 }

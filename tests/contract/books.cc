@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/support/one_minute.h"
 #include "tests/support/postgres_server.h"
 
 namespace payg::test {
@@ -80,15 +81,7 @@ TokenHash token_of(std::string_view text) {
 }
 
 ChargeRequest minute(const User& user, SessionId session, std::uint32_t number) {
-  return {.user = user.id,
-          .session = session,
-          .number = number,
-          .price = minute_price,
-          .increment = 1min,
-          .rate = rate,
-          .from = new_year + std::chrono::minutes(number - 1),
-          .label = "blue",
-          .exit = "direct"};
+  return one_minute(user.id, session, number, new_year + std::chrono::minutes(number - 1));
 }
 
 EndRequest ending(const User& user, SessionId session, WallTime at, EndReason why) {

@@ -11,6 +11,7 @@
 
 #include "billing/ledger/ledger.h"
 #include "billing/payments/secrets.h"
+#include "tests/support/one_minute.h"
 #include "tests/unit/admin/damage.h"
 
 namespace payg::billing {
@@ -79,15 +80,7 @@ class Paygctl : public ::testing::Test {
         ledger
             ->adjust(user.id, Credits::parse("10").value(), "start", "start", WallTime(std::chrono::hours(1)))
             .ok());
-    const ChargeRequest charge{.user = user.id,
-                               .session = {id},
-                               .number = 1,
-                               .price = Credits::from_units(48'000),
-                               .increment = std::chrono::minutes(1),
-                               .rate = Rate::from_thousandths(800),
-                               .from = WallTime(std::chrono::hours(1)),
-                               .label = "blue",
-                               .exit = "direct"};
+    const ChargeRequest charge = test::one_minute(user.id, {id}, 1, WallTime(std::chrono::hours(1)));
     const NodeRef node{"node-1", ledger->start_node("node-1", std::chrono::hours(1), charge.from)->life};
     ASSERT_EQ(ledger->charge(node, {&charge, 1})->at(0).outcome, ChargeResult::Outcome::granted);
   }

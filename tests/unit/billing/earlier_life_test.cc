@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "tests/support/one_minute.h"
 #include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 #include "tests/unit/billing/logging_host.h"
@@ -37,15 +38,7 @@ class EarlierLives : public testing::Test {
   }
   WallTime now() const { return host.clock().wall_now(); }
   ChargeRequest minute(const User& user, std::uint32_t number) const {
-    return {.user = user.id,
-            .session = SessionId{7 * user.id.value},
-            .number = number,
-            .price = Credits::from_units(48'000),
-            .increment = 1min,
-            .rate = Rate::from_thousandths(800),
-            .from = now() + number * 1min,
-            .label = number == 1 ? "blue" : "",
-            .exit = number == 1 ? "direct" : ""};
+    return one_minute(user.id, SessionId{7 * user.id.value}, number, now() + number * 1min);
   }
   /// Reaches the ledger while the node lives.
   void charge(const User& user, std::uint32_t number) {

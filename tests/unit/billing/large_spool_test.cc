@@ -12,6 +12,7 @@
 #include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/harness/temp_folder.h"
+#include "tests/support/one_minute.h"
 #include "tests/unit/billing/logging_host.h"
 
 namespace payg::test {
@@ -64,17 +65,8 @@ class LargeSpool : public testing::Test {
   static std::vector<ChargeRequest> spool_of(std::uint64_t sessions) {
     std::vector<ChargeRequest> charges;
     for (std::uint64_t session = 1; session <= sessions; ++session) {
-      for (const std::uint32_t number : {2U, 3U}) {
-        charges.push_back({.user = UserId{1 + session / 10},
-                           .session = SessionId{session},
-                           .number = number,
-                           .price = Credits::from_units(48'000),
-                           .increment = 1min,
-                           .rate = Rate::from_thousandths(800),
-                           .from = {},
-                           .label = {},
-                           .exit = {}});
-      }
+      for (const std::uint32_t number : {2U, 3U})
+        charges.push_back(one_minute(UserId{1 + session / 10}, SessionId{session}, number, {}));
     }
     return charges;
   }

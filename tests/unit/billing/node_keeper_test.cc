@@ -10,6 +10,7 @@
 #include "tests/fakes/failing_ledger.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/harness/temp_folder.h"
+#include "tests/support/one_minute.h"
 #include "tests/unit/billing/logging_host.h"
 
 namespace payg::test {
@@ -66,15 +67,7 @@ class Keeper : public testing::Test {
   /// A session of the node's that is open, with a minute that is not posted.
   void charge_on(const NodeRef& node, const User& user) {
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse("1"), "start", "", host.clock().wall_now()).ok());
-    const std::array minute = {ChargeRequest{.user = user.id,
-                                             .session = SessionId{7},
-                                             .number = 1,
-                                             .price = Credits::from_units(48'000),
-                                             .increment = 1min,
-                                             .rate = Rate::from_thousandths(800),
-                                             .from = host.clock().wall_now(),
-                                             .label = {},
-                                             .exit = {}}};
+    const std::array minute = {one_minute(user.id, SessionId{7}, 1, host.clock().wall_now())};
     EXPECT_EQ(ledger->charge(node, minute)->at(0).outcome, ChargeResult::Outcome::granted);
   }
   void charge_on_node_2(const User& user, std::chrono::milliseconds lease) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "billing/payments/secrets.h"
+#include "tests/support/one_minute.h"
 #include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_server.h"
 #include "tests/unit/billing/plugin_rig.h"
@@ -23,15 +24,7 @@ class NodeStart : public testing::Test {
       *user = *ledger->create_user(name, "", hash_token(name), started);
       EXPECT_TRUE(ledger->adjust(user->id, *Credits::parse("10"), name, "a test", started).ok());
     }
-    const std::array left = {ChargeRequest{.user = alice.id,
-                                           .session = SessionId{7},
-                                           .number = 1,
-                                           .price = Credits::from_units(48'000),
-                                           .increment = std::chrono::minutes(1),
-                                           .rate = Rate::from_thousandths(800),
-                                           .from = started,
-                                           .label = {},
-                                           .exit = {}}};
+    const std::array left = {one_minute(alice.id, SessionId{7}, 1, started)};
     const NodeRef earlier{"node-1", ledger->start_node("node-1", std::chrono::minutes(7), started)->life};
     EXPECT_EQ(ledger->charge(earlier, left)->at(0).outcome, ChargeResult::Outcome::granted);
   }

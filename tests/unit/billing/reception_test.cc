@@ -7,6 +7,7 @@
 
 #include "billing/payments/secrets.h"
 #include "tests/fakes/failing_ledger.h"
+#include "tests/support/one_minute.h"
 #include "tests/unit/billing/logging_host.h"
 #include "tests/unit/billing/plugin_rig.h"
 
@@ -286,15 +287,7 @@ class ReceptionWithALimit : public ReceptionOfMany {
   /// As another node has it, or this one.
   EndRequest start_session(const User& user) {
     const NodeRef node{"node-1", books->start_node("node-1", 1h, wall_now())->life};
-    const ChargeRequest minute{.user = user.id,
-                               .session = SessionId{7},
-                               .number = 1,
-                               .price = Credits::from_units(48'000),
-                               .increment = 1min,
-                               .rate = Rate::from_thousandths(800),
-                               .from = wall_now(),
-                               .label = {},
-                               .exit = {}};
+    const ChargeRequest minute = one_minute(user.id, SessionId{7}, 1, wall_now());
     EXPECT_EQ(books->charge(node, {&minute, 1})->at(0).outcome, ChargeResult::Outcome::granted);
     return {.user = user.id, .session = minute.session, .why = EndReason::idle, .at = wall_now()};
   }

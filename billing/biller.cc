@@ -419,7 +419,13 @@ void Biller::settle(const Recording& before, Session& session) {
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
   return std::min({deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
-                   next_recording(), judge_recording_at_});
+                   next_recording(), judge_recording_at_, next_sign_of_being_awake()});
+}
+
+/// Else an increment in which nothing fell due would pass for sleep.
+MonotonicTime Biller::next_sign_of_being_awake() const {
+  const bool may_be_lost = settings_.lease && awake_at_ && counters_.sessions_live > 0;
+  return may_be_lost ? *awake_at_ + settings_.awake_interval : MonotonicTime::max();
 }
 
 MonotonicTime Biller::next_recording() const {

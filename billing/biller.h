@@ -43,6 +43,9 @@ struct BillerSettings {
   /// How long this node may be away (stopped, or on a machine that was suspended) before what it meters is
   /// taken to have been ended by others.
   std::optional<std::chrono::milliseconds> lease{};  ///< nullopt: for ever
+  /// How often a node that meters anything looks at the clock at least, so that it knows how long it was
+  /// away.
+  std::chrono::milliseconds awake_interval{1000};
   /// The pause after a batch that found no ledger: twice as long each time, up to the second one.
   std::chrono::milliseconds retry_after{200};
   std::chrono::milliseconds longest_retry{2000};
@@ -250,6 +253,7 @@ class Biller {
   void bring_back_postponed(Lanes<Item>& lanes, const Moment& moment);
   std::chrono::nanoseconds pause_after_failure(unsigned failures) const;
   MonotonicTime next_recording() const;
+  MonotonicTime next_sign_of_being_awake() const;
   std::size_t most_at_once(Turn turn) const { return turn == Turn::if_free ? settings_.max_batch : 1; }
   /// Ends would let us wait for the same silent ledger twice.
   bool charges_are_tried_first() const { return charges_find_no_ledger_ && charges_.size() > 0; }

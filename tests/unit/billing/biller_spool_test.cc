@@ -270,6 +270,18 @@ TEST_F(BillerSpool, WhoSleptForLessThanHisLeaseGoesOnAndPaysForIt) {
   EXPECT_EQ(till.charges.size(), 4U);
 }
 
+TEST_F(BillerSpool, WhoHadNothingToDoBeforeHeSleptHasSleptNoLonger) {
+  BillerSettings settings;
+  settings.lease = 7min;
+  MeterRig node{till, minute_at_eighty_cents, settings};
+  const auto session = node.connect(alice);
+  node.run_for(59s);
+  node.clock.advance(settings.outage_grace + 90s);
+  node.step();
+  EXPECT_EQ(node.cut(session), EndReason::unavailable);
+  EXPECT_EQ(till.charges.size(), 6U) << "what fell due within the grace is charged";
+}
+
 // ---- asking again
 
 TEST_F(BillerSpool, ALedgerThatIsAwayIsAskedLessAndLessOften) {

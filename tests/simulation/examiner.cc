@@ -1,7 +1,6 @@
 #include "tests/simulation/examiner.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace payg::simulation {
 namespace {
@@ -13,8 +12,6 @@ using billing::EndReason;
 constexpr auto memory = 6h;
 // An ordinary answer's, from COMMIT on.
 constexpr auto answer_time = 60ms;
-// A node is known to be awake once a second.
-constexpr auto looks_apart = 1100ms;
 // Between telling the proxy and its having closed the connections.
 constexpr auto closing_time = 50ms;
 
@@ -131,60 +128,6 @@ void Examiner::told_to_close(const StayName& name, EndReason why, MonotonicTime 
   stay.told_at = std::min(stay.told_at, at);
 }
 
-// ---- nodes
-
-void Examiner::node_started(NodeNumber node, MonotonicTime at) {
-  journal_.note({.at = at, .what = "node starts", .node = node});
-  ++nodes_[index(node)].life;
-}
-
-void Examiner::node_gone(NodeNumber node, MonotonicTime at) {
-  journal_.note({.at = at, .what = "node is gone", .node = node});
-  NodeBook& book = nodes_[index(node)];
-  for (Stay& stay : stays_) {
-    const bool is_its = !stay.is_free && stay.name.node == node && stay.name.life == book.life;
-    if (!is_its || stay.changes.empty()) continue;
-    check_overrun(stay, at);
-    if (stay.open > 0) note_change(stay, 0, at);
-    stay.told_at = std::min(stay.told_at, at);
-  }
-  const NodeBook before = std::exchange(book, NodeBook{});
-  book.life = before.life;
-  book.slept_at = before.slept_at;
-}
-
-void Examiner::node_paused(NodeNumber node, MonotonicTime at) {
-  nodes_[index(node)].paused = true;
-  nodes_[index(node)].paused_at = at;
-}
-
-void Examiner::node_continued(NodeNumber node, MonotonicTime at) {
-  journal_.note({.at = at, .what = "node continues", .node = node});
-  NodeBook& book = nodes_[index(node)];
-  book.paused = false;
-  book.continued_at = at;
-  if (!scenario_.lease || at - book.paused_at <= *scenario_.lease) return;
-  book.fell_asleep_at = book.paused_at;
-  book.slept_at = at;
-}
-
-void Examiner::disturbed(NodeNumber node, MonotonicTime until) {
-  NodeBook& book = nodes_[index(node)];
-  book.disturbed_until = std::max(book.disturbed_until, until);
-}
-
-void Examiner::disturbed(UserId user, MonotonicTime until) {
-  UserBook& book = book_of(user);
-  book.disturbed_until = std::max(book.disturbed_until, until);
-}
-
-void Examiner::terms_changed(const billing::Terms& terms, MonotonicTime at) {
-  journal_.note({.at = at, .what = "new terms", .amount = terms.price, .time = terms.increment});
-  terms_.back().until = at;
-  terms_.push_back({terms, at, MonotonicTime(std::chrono::hours(1'000'000))});
-  dearest_ = std::max(dearest_, terms.rate.thousandths());
-}
-
 // ---- in time
 
 bool Examiner::is_relaying(const Stay& stay) const {
@@ -284,8 +227,7 @@ void Examiner::check_cause(const Stay& stay, EndReason why, MonotonicTime at) {
       if (!node.drains) cut("cut as drained, and the node goes on");
       break;
     case EndReason::node_lost: {
-      const bool slept = scenario_.lease && at <= node.continued_at + allowance &&
-                         node.continued_at - node.paused_at + looks_apart >= *scenario_.lease;
+      const bool slept = at <= node.continued_at + allowance && node.slept_at == node.continued_at;
       if (!slept) cut("cut as after a sleep, and its node was awake");
       break;
     }
@@ -309,6 +251,7 @@ void Examiner::look_around(MonotonicTime at) {
     if (should_be_closed && !node.paused)
       report(Law::cut_in_time, at, stay.name.user, {}, "a connection is open after its session was cut");
   }
+  for (std::size_t i = 0; i < nodes_.size(); ++i) check_lost(static_cast<NodeNumber>(i), at);
 }
 
 // ---- rule 2
@@ -331,8 +274,12 @@ void Examiner::decided(const VerdictSeen& seen, MonotonicTime at) {
   const UserBook& user = book_of(seen.user);
   const NodeBook& node = nodes_[index(seen.node)];
   const bool has_changed = user.changed_at >= seen.asked_at;
-  // A session's end that the ledger does not know yet counts on its own node, and not on others.
-  const bool is_unsure = user.open_sessions > 0 && user.balance < scenario_.start_terms.minimum_to_start &&
+  // A session's end that the ledger does not know yet counts on its own node, and not on others;
+  // nor does a node that was away know at once what others have ended meanwhile.
+  const bool is_back =
+      user.taken_from == seen.node && at <= std::max(node.continued_at, node.disturbed_until) + reach;
+  const bool is_unsure = (user.open_sessions > 0 || is_back) &&
+                         user.balance < scenario_.start_terms.minimum_to_start &&
                          user.balance > billing::Credits();
   const auto slack = 2ms + seen.wall_error + user.last_end_error + (at - seen.asked_at);
   const auto refuse = [&](std::string_view what) {

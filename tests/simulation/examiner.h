@@ -26,11 +26,13 @@ enum class Law : std::uint8_t {
   cut_in_time,        ///< I5
   one_end,            ///< I6: every session has exactly one
   nothing_after_end,  ///< I6: nobody is charged, nor relayed, once it is there
-  nothing_lost,       ///< I7
-  start,              ///< rule 2: who may start, and who may not
-  connected,          ///< rule 3: an increment is bought if a connection is open where it begins
-  one_payer,          ///< one session of (user, label) pays at a time
-  price,              ///< rule 4: what a charge costs and grants
+  one_life,           ///< I6: what an earlier life of a node asks for is charged no more
+  lost_nodes,    ///< I6: the others end a node's sessions when it was silent for its lease, and only then
+  nothing_lost,  ///< I7
+  start,         ///< rule 2: who may start, and who may not
+  connected,     ///< rule 3: an increment is bought if a connection is open where it begins
+  one_payer,     ///< one session of (user, label) pays at a time
+  price,         ///< rule 4: what a charge costs and grants
   increments_follow,  ///< rule 5: each begins where the last one ended
   paid_or_kept,       ///< bytes are permitted for what is paid, or safe on the node's disk
   outage,             ///< rule 7: on for at most outage_grace, and for no less
@@ -59,6 +61,7 @@ struct StayName {
 /// One charge as it was committed.
 struct ChargeSeen {
   NodeNumber node{};
+  billing::NodeLife life{};  ///< of the node, whose charge it is
   billing::ChargeRequest request;
   MonotonicTime begins_about{};  ///< request.from without what the node's wall clock was wrong by; ± 2 ms
   billing::Credits amount;
@@ -88,7 +91,7 @@ class Examiner {
   /// "At most 250 ms" of I5; also what a node is given when it has been stopped or left without answers.
   static constexpr std::chrono::milliseconds allowance{250};
   /// Within which a node learns what others have ended or disabled.
-  static constexpr std::chrono::milliseconds reach{1500};
+  static constexpr std::chrono::milliseconds reach{1000};
   /// What may be relayed while it is neither paid nor kept.
   static constexpr std::chrono::milliseconds unkept_limit{1000};
   /// How exactly a session's begin is known: a wall clock shows milliseconds, and two of them are subtracted.
@@ -113,6 +116,8 @@ class Examiner {
   // -- nodes
   void node_started(NodeNumber node, MonotonicTime at);
   void node_gone(NodeNumber node, MonotonicTime at);
+  /// By its configuration, from now on.
+  void lease_is(NodeNumber node, std::chrono::milliseconds lease) { nodes_[index(node)].lease = lease; }
   void node_drains(NodeNumber node) { nodes_[index(node)].drains = true; }
   void node_paused(NodeNumber node, MonotonicTime at);
   void node_continued(NodeNumber node, MonotonicTime at);
@@ -128,6 +133,10 @@ class Examiner {
   void terms_changed(const billing::Terms& terms, MonotonicTime at);
 
   // -- the ledger, at each COMMIT
+  void life_began(NodeNumber node, billing::NodeLife life, MonotonicTime at);
+  void lease_renewed(NodeNumber node, MonotonicTime at);
+  /// Somebody else is about to end a session of a node that was lost: ended() comes next.
+  void taken_over(billing::SessionId session, NodeNumber lost, MonotonicTime at);
   void charged(const ChargeSeen& charge, MonotonicTime at);
   void ended(const billing::EndRequest& end, MonotonicTime really_at, std::chrono::milliseconds wall_error,
              MonotonicTime at);
@@ -182,6 +191,7 @@ class Examiner {
     MonotonicTime committed_at{};                   // the last charge
     bool is_unheard = false;                        // the node may not know of the last charge
     MonotonicTime ended_at = MonotonicTime::max();  // when the ledger knew
+    bool was_taken_over = false;                    // ended by another node
   };
   struct UserBook {
     billing::Credits balance, transactions, unposted;
@@ -189,6 +199,7 @@ class Examiner {
     MonotonicTime disabled_at = MonotonicTime::max();      // max: he is not
     MonotonicTime was_disabled_at = MonotonicTime::min();  // last: a cut may still be on its way
     std::optional<MonotonicTime> last_end;
+    std::optional<NodeNumber> taken_from;         // which may still think that he is there
     std::chrono::milliseconds last_end_error{0};  // the largest: the latest end by the clocks counts
     MonotonicTime changed_at = MonotonicTime::min();
     MonotonicTime was_empty_at = MonotonicTime::max();  // max: he is; else when he last was
@@ -199,13 +210,22 @@ class Examiner {
   };
   struct NodeBook {
     std::uint32_t life = 0;
-    bool paused = false, drains = false;
+    bool is_up = false, paused = false, drains = false;
     MonotonicTime paused_at = MonotonicTime::min();
     MonotonicTime continued_at = MonotonicTime::min();
-    // The last time for longer than its lease.
+    // The last time for longer than its lease, or nearly.
     MonotonicTime fell_asleep_at = MonotonicTime::min(), slept_at = MonotonicTime::min();
+    bool slept_surely = false;
     MonotonicTime disk_broken_until = MonotonicTime::min();
     MonotonicTime disturbed_until = MonotonicTime::min();
+    std::chrono::milliseconds lease{0};
+    // In the ledger, whichever life the node is in.
+    struct Signs {
+      billing::NodeLife life{};
+      MonotonicTime beat_at{};
+      std::chrono::milliseconds lease{0};  // that came with the beat
+      std::uint32_t open_sessions = 0;
+    } signs;
   };
   struct TermsSeen {
     billing::Terms terms;
@@ -232,6 +252,11 @@ class Examiner {
   MonotonicTime unanswered_since(const Stay& stay, MonotonicTime at) const;
   void check_cause(const Stay& stay, billing::EndReason why, MonotonicTime at);
   bool was_cut_before(const SessionBook& session, MonotonicTime at) const;
+
+  // -- nodes
+  void check_relays_no_more(const SessionBook& session, const NodeBook& node, MonotonicTime at);
+  void check_lost(NodeNumber number, MonotonicTime at);
+  bool has_watcher(NodeNumber lost, MonotonicTime since) const;
 
   // -- money
   SessionBook* session_for(const ChargeSeen& charge, MonotonicTime at);

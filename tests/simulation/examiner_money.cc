@@ -110,6 +110,7 @@ Examiner::SessionBook* Examiner::first_charge(const ChargeSeen& charge, Monotoni
   by_id_.emplace(charge.request.session, number);
   book_of(user).sessions.push_back(number);
   ++book_of(user).open_sessions;
+  ++nodes_[index(charge.node)].signs.open_sessions;
   check_one_payer(sessions_.back(), at);
   stays_[place].session = number;
   return &sessions_.back();
@@ -162,8 +163,8 @@ void Examiner::check_sleep(const SessionBook& session, NodeNumber number, Monoto
   const NodeBook& node = nodes_[index(number)];
   const Stay* stay = stay_of(session);
   // What had been cut before it fell asleep is still settled.
-  const bool is_old = stay && session.life == node.life && session.begin < node.fell_asleep_at &&
-                      stay->told_at > node.fell_asleep_at;
+  const bool is_old = stay && node.slept_surely && session.life == node.life &&
+                      session.begin < node.fell_asleep_at && stay->told_at > node.fell_asleep_at;
   if (is_old && at > node.slept_at + on_its_way)
     report(Law::nothing_after_end, at, session.user, session.id,
            "charged by a node that had been away for longer than its lease");
@@ -212,6 +213,8 @@ void Examiner::charged(const ChargeSeen& charge, MonotonicTime at) {
   if (!session || finding_) return;
   if (user.state == UserState::disabled)
     report(Law::nothing_after_end, at, who, session->id, "charged while he is disabled");
+  if (charge.life != nodes_[index(charge.node)].signs.life)
+    report(Law::one_life, at, who, session->id, "charged for a life of its node that is over");
   check_sleep(*session, charge.node, at);
   check_increment(*session, charge, at);
   check_price(*session, charge, at);
@@ -269,6 +272,7 @@ void Examiner::ended(const billing::EndRequest& end, MonotonicTime really_at,
   session.ended_at = at;
   UserBook& user = book_of(end.user);
   --user.open_sessions;
+  --nodes_[index(session.node)].signs.open_sessions;
   user.changed_at = at;
   user.last_end = user.last_end ? std::max(*user.last_end, really_at) : really_at;
   user.last_end_error = std::max(user.last_end_error, wall_error);
@@ -368,7 +372,8 @@ void Examiner::check_kept(MonotonicTime at) {
     const bool was_ended =
         end_asked_.contains(id) || user.was_disabled_at >= kept.at - 2 * scenario_.outage_grace;
     const bool was_slept_over = nodes_[index(kept.node)].slept_at >= kept.at;
-    if (!is_there && !ran_dry && !was_ended && !was_slept_over)
+    const bool was_taken_over = found != by_id_.end() && sessions_[found->second].was_taken_over;
+    if (!is_there && !ran_dry && !was_ended && !was_slept_over && !was_taken_over)
       report(Law::nothing_lost, at, kept.user, id,
              "charge " + std::to_string(kept.number) + " was kept on disk and never reached the ledger");
   }
@@ -394,6 +399,9 @@ std::string_view name_of(Law law) noexcept {
     case Law::cut_in_time: return "I5: nothing is relayed beyond the last grant";
     case Law::one_end: return "I6: every session reaches exactly one end";
     case Law::nothing_after_end: return "I6: nothing is charged or relayed after the end";
+    case Law::one_life: return "I6: an earlier life of a node charges nothing";
+    case Law::lost_nodes:
+      return "I6: the others end what a node has that was silent for its lease, and only that";
     case Law::nothing_lost: return "I7: nothing that was acknowledged is lost";
     case Law::start: return "rule 2: who may start";
     case Law::connected: return "rule 3: bought if a connection is open where it begins";

@@ -24,6 +24,74 @@ FaultSet choose_faults(Random& random) {
   return chosen;
 }
 
+/// And nothing else, behind which it could hide.
+void happen_often(Scenario& scenario, std::initializer_list<Fault> faults) {
+  scenario.faults = {};
+  for (const Fault fault : faults) scenario.faults.add(fault);
+  scenario.fault_pause = 6min;
+}
+
+void lose_often(Scenario& scenario) {
+  happen_often(scenario, {Fault::lost_calls});
+  scenario.lost_once_in = 20;
+}
+
+void be_late_often(Scenario& scenario) {
+  happen_often(scenario, {Fault::late_answers, Fault::long_locks});
+  scenario.late_once_in = 100;
+}
+
+/// Nodes that lose sessions to each other.
+void be_silent_often(Scenario& scenario) {
+  scenario.nodes = std::max(scenario.nodes, 2U);
+  scenario.outage_grace = 400ms;
+  scenario.lease_slack = billing::shortest_lease_slack;
+  happen_often(scenario, {Fault::kills, Fault::pauses, Fault::partitions});
+  scenario.fault_pause = 3min;
+}
+
+void relay_often_without_the_ledger(Scenario& scenario) {
+  be_silent_often(scenario);
+  scenario.outage_grace = 5min;
+  scenario.faults.remove(Fault::kills);
+}
+
+/// A node that many come to, for a short time, and that dies while their charges are on their way.
+void die_often_while_people_start(Scenario& scenario) {
+  for (std::uint64_t user = scenario.users.size() + 1; user <= 300; ++user)
+    scenario.users.push_back(UserId{user});
+  scenario.nodes = 1;
+  scenario.heavy_percent = 0;
+  happen_often(scenario, {Fault::kills, Fault::late_answers});
+  scenario.fault_pause = 20s;
+  scenario.late_once_in = 10;
+}
+
+/// What a part is for.
+void bring_about(Scenario& scenario, Sabotage part) {
+  switch (part) {
+    case Sabotage::charge_again_on_retry:
+    case Sabotage::credit_again_on_retry:
+    case Sabotage::end_again: return lose_often(scenario);
+    case Sabotage::stale_balance:
+    case Sabotage::deadline_from_answer: return be_late_often(scenario);
+    case Sabotage::sell_to_the_disabled: return happen_often(scenario, {Fault::operators});
+    case Sabotage::restart_without_settling: return happen_often(scenario, {Fault::kills});
+    case Sabotage::ignore_grace:
+    case Sabotage::write_no_spool: return happen_often(scenario, {Fault::outages});
+    case Sabotage::restart_without_spool: return happen_often(scenario, {Fault::outages, Fault::kills});
+    case Sabotage::deadline_by_wall_clock: return happen_often(scenario, {Fault::wall_jumps});
+    case Sabotage::no_renewal_after_reload: return happen_often(scenario, {Fault::reloads});
+    case Sabotage::charge_in_any_life: return die_often_while_people_start(scenario);
+    case Sabotage::skip_fence:
+    case Sabotage::take_from_the_living:
+    case Sabotage::end_what_was_ended:
+    case Sabotage::leave_the_lost: return be_silent_often(scenario);
+    case Sabotage::lease_without_grace: return relay_often_without_the_ledger(scenario);
+    default: return;  // matters whenever anybody is connected
+  }
+}
+
 }  // namespace
 
 FaultSet FaultSet::all() noexcept {
@@ -36,6 +104,11 @@ billing::Terms make_terms(std::uint64_t random) {
   Random choice(random);
   const auto rate = Rate::from_thousandths(choice.one_of<std::int64_t>({800, 800, 800, 1'000, 333, 2'400}));
   return terms_at(rate, choice.one_of<std::chrono::milliseconds>({60s, 60s, 60s, 30s, 120s, 61s}));
+}
+
+std::chrono::milliseconds lease_for(const Scenario& scenario, const billing::Terms& terms) {
+  const bool forgets = scenario.sabotage == Sabotage::lease_without_grace;
+  return terms.increment + (forgets ? 0ms : scenario.outage_grace) + scenario.lease_slack;
 }
 
 Scenario make_scenario(std::uint64_t seed, Size size) {
@@ -53,7 +126,7 @@ Scenario make_scenario(std::uint64_t seed, Size size) {
   made.faults = choose_faults(random);
   made.fault_pause = random.one_of<std::chrono::seconds>({20min, 40min, 90min});
   made.outage_grace = random.one_of<std::chrono::milliseconds>({5min, 5min, 90s, 400ms});
-  if (random.percent(50)) made.lease = 10s;
+  made.lease_slack = random.percent(50) ? billing::shortest_lease_slack : billing::usual_lease_slack;
   made.start_terms = {.minimum_to_start = Credits::from_units(2'880'000), .resume_window = 10min};
   made.heavy_percent = static_cast<unsigned>(random.between(20, 80));
   return made;
@@ -75,6 +148,7 @@ Scenario make_crowd(std::uint64_t seed) {
 Scenario break_part(Scenario scenario, Sabotage part) {
   scenario.sabotage = part;
   if (part == Sabotage::locks_in_order_asked) scenario.locking = Locking::waits_as_asked;
+  bring_about(scenario, part);
   return scenario;
 }
 
@@ -85,8 +159,8 @@ std::string describe(const Scenario& scenario) {
   return "seed " + std::to_string(scenario.seed) + ": " + std::to_string(scenario.users.size()) + " users, " +
          std::to_string(scenario.nodes) + " nodes, " + std::to_string(scenario.length.count()) +
          " min, increment " + std::to_string(scenario.terms.increment.count()) + " ms, grace " +
-         std::to_string(scenario.outage_grace.count()) + " ms, " + (scenario.lease ? "" : "no ") +
-         "leases, faults " + (faults.empty() ? "none" : faults) +
+         std::to_string(scenario.outage_grace.count()) + " ms, lease slack " +
+         std::to_string(scenario.lease_slack.count()) + " ms, faults " + (faults.empty() ? "none" : faults) +
          (scenario.sabotage == Sabotage::none ? "" : ", broken: " + std::string(name_of(scenario.sabotage)));
 }
 
@@ -131,6 +205,9 @@ std::string_view name_of(Sabotage sabotage) noexcept {
     case Sabotage::round_grant_up: return "round_grant_up";
     case Sabotage::credit_again_on_retry: return "credit_again_on_retry";
     case Sabotage::forget_purchase: return "forget_purchase";
+    case Sabotage::charge_in_any_life: return "charge_in_any_life";
+    case Sabotage::take_from_the_living: return "take_from_the_living";
+    case Sabotage::end_what_was_ended: return "end_what_was_ended";
     case Sabotage::drop_cut: return "drop_cut";
     case Sabotage::drop_closed: return "drop_closed";
     case Sabotage::restart_without_settling: return "restart_without_settling";
@@ -144,6 +221,8 @@ std::string_view name_of(Sabotage sabotage) noexcept {
     case Sabotage::write_no_spool: return "write_no_spool";
     case Sabotage::restart_without_spool: return "restart_without_spool";
     case Sabotage::no_renewal_after_reload: return "no_renewal_after_reload";
+    case Sabotage::leave_the_lost: return "leave_the_lost";
+    case Sabotage::lease_without_grace: return "lease_without_grace";
   }
   return "unknown";
 }

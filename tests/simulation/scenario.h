@@ -3,7 +3,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +31,7 @@ enum class Fault : std::uint8_t {
   lost_calls,    ///< a call fails before its COMMIT, or after it
   late_answers,  ///< a call takes up to seconds on its way there, in the ledger, or on its way back
   long_locks,    ///< somebody holds a user's row for up to seconds
-  kills,         ///< a node dies and starts again later
+  kills,         ///< a node dies and starts again, at once or later
   pauses,        ///< a node is stopped and continued
   drains,        ///< a node is shut down in order and starts again
   full_disks,    ///< a node's spool cannot be written
@@ -74,6 +73,9 @@ enum class Sabotage : std::uint8_t {
   round_grant_up,
   credit_again_on_retry,  ///< looks at no reference
   forget_purchase,        ///< acknowledges before COMMIT
+  charge_in_any_life,     ///< charges for a node that has started again since
+  take_from_the_living,   ///< ends what a lost node had a while later, whether or not it has come back
+  end_what_was_ended,     ///< ends those of a lost node's sessions again that have ended
   // the node
   drop_cut,     ///< tells nobody that a session is to be closed
   drop_closed,  ///< does not hear that a connection is over
@@ -88,6 +90,8 @@ enum class Sabotage : std::uint8_t {
   write_no_spool,  ///< says that it is safe
   restart_without_spool,
   no_renewal_after_reload,  ///< goes on at the old price
+  leave_the_lost,           ///< ends no other node's sessions
+  lease_without_grace,      ///< promises a lease in which it may still relay without the ledger
 };
 inline constexpr std::array all_sabotages = {Sabotage::charge_again_on_retry,
                                              Sabotage::locks_in_order_asked,
@@ -101,6 +105,9 @@ inline constexpr std::array all_sabotages = {Sabotage::charge_again_on_retry,
                                              Sabotage::round_grant_up,
                                              Sabotage::credit_again_on_retry,
                                              Sabotage::forget_purchase,
+                                             Sabotage::charge_in_any_life,
+                                             Sabotage::take_from_the_living,
+                                             Sabotage::end_what_was_ended,
                                              Sabotage::drop_cut,
                                              Sabotage::drop_closed,
                                              Sabotage::restart_without_settling,
@@ -113,7 +120,9 @@ inline constexpr std::array all_sabotages = {Sabotage::charge_again_on_retry,
                                              Sabotage::ignore_resume_window,
                                              Sabotage::write_no_spool,
                                              Sabotage::restart_without_spool,
-                                             Sabotage::no_renewal_after_reload};
+                                             Sabotage::no_renewal_after_reload,
+                                             Sabotage::leave_the_lost,
+                                             Sabotage::lease_without_grace};
 std::string_view name_of(Sabotage sabotage) noexcept;
 
 /// What the simulated ledger does when somebody else has a row locked: the last two show what becomes of
@@ -128,8 +137,11 @@ struct Scenario {
   std::vector<UserId> users;  ///< who takes part: each does the same whoever else does
   FaultSet faults;
   std::chrono::seconds fault_pause{0};  ///< between two faults of one kind, on average
+  // Of calls, one in so many is lost, or late, where that may be at all.
+  std::uint64_t lost_once_in = 20'000, late_once_in = 20'000;
   std::chrono::milliseconds outage_grace{0};
-  std::optional<std::chrono::milliseconds> lease;  ///< of a node; none: it may be away for ever
+  /// By which a node's lease is longer than what it relays for without the ledger: see lease_for().
+  std::chrono::milliseconds lease_slack{0};
   billing::Terms terms;
   billing::StartTerms start_terms;
   unsigned heavy_percent = 0;  ///< of the users who hold long connections; the others browse
@@ -144,10 +156,14 @@ Scenario make_scenario(std::uint64_t seed, Size size);
 /// Hundreds of users on every node, and a ledger that is away again and again: as it comes back, every node
 /// has a large batch with the same users in it.
 Scenario make_crowd(std::uint64_t seed);
-/// The same with one part broken.
+/// The same with one part broken, and what it takes to make that part matter happening often: what is noticed
+/// is not left to luck.
 Scenario break_part(Scenario scenario, Sabotage part);
 /// One line: what the seed has come to.
 std::string describe(const Scenario& scenario);
+
+/// What the configuration asks for: how long a node may be silent before the others end its sessions.
+std::chrono::milliseconds lease_for(const Scenario& scenario, const billing::Terms& terms);
 
 /// Terms that a reload may bring: prices that are exact, increments from seconds to minutes.
 billing::Terms make_terms(std::uint64_t random);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "billing/ledger/ledger_rules.h"
+
 namespace payg::simulation {
 namespace {
 
@@ -16,9 +18,6 @@ using billing::LedgerError;
 using billing::Turn;
 using Outcome = billing::ChargeResult::Outcome;
 
-// Of calls, where they may be lost or late at all.
-constexpr std::uint64_t lost_once_in = 20'000;
-constexpr std::uint64_t late_once_in = 20'000;
 // What takes longer than this is a disturbance.
 constexpr auto ordinary = 60ms;
 // After it a node, or a user's sessions, have caught up: pauses of up to two seconds between tries.
@@ -31,8 +30,7 @@ LedgerError unavailable() {
 }  // namespace
 
 struct SimLedger::Call {
-  NodeNumber node{};
-  WallError error{0};
+  Sender sender;
   std::uint64_t serial = 0;
   std::uint64_t crashes = 0;  // of the ledger, when it arrived
   MonotonicTime sent_at;
@@ -42,12 +40,16 @@ struct SimLedger::Call {
 
   std::vector<ChargeRequest> charges;
   std::vector<EndRequest> ends;
+  std::optional<billing::NodeSign> lost;
   Work act;
   Charged charged;
   Ended ended;
+  TakenOver taken_over;
   Done done;
   std::vector<ChargeResult> charge_results;
   std::vector<billing::EndResult> end_results;
+  billing::LostPortion portion;
+  bool life_is_over = false;  // of its node
   std::vector<std::optional<billing::Credits>> balances_seen;
 
   Patience patience = Patience::none;
@@ -71,15 +73,15 @@ SimLedger::SimLedger(const Scenario& scenario, Scheduler& scheduler, Examiner& e
 
 SimLedger::~SimLedger() = default;
 
-SimLedger::Call* SimLedger::new_call(NodeNumber node, WallError error) {
+SimLedger::Call* SimLedger::new_call(const Sender& sender) {
   if (free_calls_.empty()) {
     calls_.push_back(std::make_unique<Call>());
     free_calls_.push_back(calls_.back().get());
   }
   Call* const call = free_calls_.back();
   free_calls_.pop_back();
-  call->node = node;
-  call->error = error;
+  call->sender = sender;
+  call->life_is_over = false;
   call->serial = ++serials_;
   call->sent_at = scheduler_.now();
   call->there = network();
@@ -100,17 +102,19 @@ SimLedger::Call* SimLedger::new_call(NodeNumber node, WallError error) {
 void SimLedger::free(Call* call) {
   call->charges.clear();
   call->ends.clear();
+  call->lost.reset();
   call->act = nullptr;
   call->charged = nullptr;
   call->ended = nullptr;
+  call->taken_over = nullptr;
   call->done = nullptr;
   free_calls_.push_back(call);
 }
 
 // ---- asking
 
-void SimLedger::charge(NodeNumber node, WallError error, std::vector<ChargeRequest> requests, Charged done) {
-  Call* const call = new_call(node, error);
+void SimLedger::charge(const Sender& sender, std::vector<ChargeRequest> requests, Charged done) {
+  Call* const call = new_call(sender);
   call->charges = std::move(requests);
   call->charged = std::move(done);
   for (const ChargeRequest& request : call->charges) call->wanted.push_back(request.user);
@@ -121,8 +125,8 @@ void SimLedger::charge(NodeNumber node, WallError error, std::vector<ChargeReque
   send(call);
 }
 
-void SimLedger::end_sessions(NodeNumber node, WallError error, std::vector<EndRequest> requests, Ended done) {
-  Call* const call = new_call(node, error);
+void SimLedger::end_sessions(const Sender& sender, std::vector<EndRequest> requests, Ended done) {
+  Call* const call = new_call(sender);
   call->ends = std::move(requests);
   call->ended = std::move(done);
   for (const EndRequest& request : call->ends) call->wanted.push_back(request.user);
@@ -131,8 +135,16 @@ void SimLedger::end_sessions(NodeNumber node, WallError error, std::vector<EndRe
   send(call);
 }
 
+void SimLedger::end_lost_sessions(const Sender& sender, const billing::NodeSign& last_sign, TakenOver done) {
+  Call* const call = new_call(sender);
+  call->lost = last_sign;
+  if (scenario_.sabotage == Sabotage::take_from_the_living) call->there += 3s;
+  call->taken_over = std::move(done);
+  send(call);
+}
+
 void SimLedger::ask(NodeNumber node, std::optional<UserId> user, Work work, Done done) {
-  Call* const call = new_call(node, WallError(0));
+  Call* const call = new_call({.node = node});
   call->act = std::move(work);
   call->done = std::move(done);
   if (user) call->wanted.push_back(*user);
@@ -140,25 +152,48 @@ void SimLedger::ask(NodeNumber node, std::optional<UserId> user, Work work, Done
   send(call);
 }
 
-void SimLedger::plan_troubles(Call& call) {
-  if (scenario_.faults.has(Fault::lost_calls) && random_.once_in(lost_once_in)) {
-    call.loss = random_.one_of({Loss::before_commit, Loss::after_commit});
-    call.loses_how = random_.once_in(4) ? Away::is_silent : Away::refuses;
+void SimLedger::ask(NodeNumber node, const Trouble& trouble, Work work, Done done) {
+  Call* const call = new_call({.node = node});
+  call->act = std::move(work);
+  call->done = std::move(done);
+  send(call, trouble);
+}
+
+std::optional<SimLedger::Trouble> SimLedger::trouble_for(NodeNumber node) {
+  const Trouble trouble = draw_trouble();
+  const bool is_smooth = trouble.is_none() && away_for(node) == Away::no;
+  return is_smooth ? std::nullopt : std::optional(trouble);
+}
+
+SimLedger::Trouble SimLedger::draw_trouble() {
+  Trouble trouble;
+  if (scenario_.faults.has(Fault::lost_calls) && random_.once_in(scenario_.lost_once_in)) {
+    trouble.loss = random_.one_of({Loss::before_commit, Loss::after_commit});
+    trouble.loses_how = random_.once_in(4) ? Away::is_silent : Away::refuses;
   }
-  if (scenario_.faults.has(Fault::late_answers) && random_.once_in(late_once_in)) {
-    Scheduler::Duration& part = *random_.one_of({&call.there, &call.inside, &call.back});
-    part += random_.between(50ms, random_.one_of<Scheduler::Duration>({300ms, 2s, 8s}));
+  if (scenario_.faults.has(Fault::late_answers) && random_.once_in(scenario_.late_once_in)) {
+    Scheduler::Duration& part = *random_.one_of({&trouble.there, &trouble.inside, &trouble.back});
+    part = random_.between(50ms, random_.one_of<Scheduler::Duration>({300ms, 2s, 8s}));
   }
+  return trouble;
 }
 
 void SimLedger::send(Call* call) {
+  send(call, draw_trouble());
+}
+
+void SimLedger::send(Call* call, const Trouble& trouble) {
   if (scenario_.locking != Locking::waits_as_asked) std::sort(call->wanted.begin(), call->wanted.end());
   if (scenario_.locking == Locking::skips)
     call->wanted.erase(std::unique(call->wanted.begin(), call->wanted.end()), call->wanted.end());
-  plan_troubles(*call);
+  call->loss = trouble.loss;
+  call->loses_how = trouble.loses_how;
+  call->there += trouble.there;
+  call->inside += trouble.inside;
+  call->back += trouble.back;
   const auto takes = call->there + call->inside + call->back;
   if (takes > ordinary) {
-    examiner_.disturbed(call->node, scheduler_.now() + takes + catching_up);
+    examiner_.disturbed(call->sender.node, scheduler_.now() + takes + catching_up);
     // Its users are locked all the while.
     for (const UserId user : call->wanted) examiner_.disturbed(user, scheduler_.now() + takes + catching_up);
   }
@@ -167,13 +202,14 @@ void SimLedger::send(Call* call) {
 
 // ---- there
 
-Away SimLedger::away_for(const Call& call) const {
-  return away_ != Away::no ? away_ : away_for_node_[static_cast<std::size_t>(call.node)];
+Away SimLedger::away_for(NodeNumber node) const {
+  return away_ != Away::no ? away_ : away_for_node_[static_cast<std::size_t>(node)];
 }
 
 void SimLedger::arrive(Call* call) {
-  if (const Away how = away_for(*call); how != Away::no) return fail(call, how);
+  if (const Away how = away_for(call->sender.node); how != Away::no) return fail(call, how);
   call->crashes = crashes_;
+  if (call->lost) want_users_of_lost(*call);
   // What a transaction would see that looks before it has the rows.
   if (scenario_.sabotage == Sabotage::stale_balance)
     for (const ChargeRequest& request : call->charges)
@@ -181,11 +217,21 @@ void SimLedger::arrive(Call* call) {
   take_locks(call);
 }
 
+/// Whoever of them is free: it waits for nobody.
+void SimLedger::want_users_of_lost(Call& call) {
+  for (unsigned i = 0; i < scenario_.nodes; ++i) {
+    const auto node = static_cast<NodeNumber>(i);
+    if (name_of(node) == call.lost->node) call.wanted = tables_.users_on(node);
+  }
+  std::sort(call.wanted.begin(), call.wanted.end());
+  call.wanted.erase(std::unique(call.wanted.begin(), call.wanted.end()), call.wanted.end());
+}
+
 /// Whoever asked hears of it when his connection does.
 void SimLedger::fail(Call* call, Away how) {
   const MonotonicTime noticed =
       how == Away::is_silent ? call->sent_at + Ledger::longest_silence : scheduler_.now() + network();
-  examiner_.disturbed(call->node, std::max(noticed, scheduler_.now()) + catching_up);
+  examiner_.disturbed(call->sender.node, std::max(noticed, scheduler_.now()) + catching_up);
   scheduler_.at(noticed, [this, call] { answer(call, Fate::unavailable); });
 }
 
@@ -219,7 +265,7 @@ void SimLedger::stand_in_line(Call* call, UserId user) {
   look_for_deadlock(call);
   // Batches that wait are no way to keep anybody's time; what they are for is to find deadlocks.
   if (!call->charges.empty() && call->patience == Patience::endless)
-    examiner_.disturbed(call->node, scheduler_.now() + 1h);
+    examiner_.disturbed(call->sender.node, scheduler_.now() + 1h);
   if (call->patience != Patience::some) return;
   scheduler_.in(Ledger::in_line_wait, [this, call, serial = call->serial] { give_up_line(call, serial); });
 }
@@ -259,7 +305,7 @@ void SimLedger::commit(Call* call) {
   if (!is_lost) apply(*call);
   release(call);
   if (is_lost) return fail(call, away_ != Away::no ? away_ : call->loses_how);
-  const Away cut_off = away_for_node_[static_cast<std::size_t>(call->node)];
+  const Away cut_off = away_for_node_[static_cast<std::size_t>(call->sender.node)];
   const bool loses_answer = call->loss == Loss::after_commit || cut_off != Away::no;
   if (loses_answer || call->back > ordinary)
     for (const ChargeRequest& request : call->charges) examiner_.answer_is_missing(request.session);
@@ -273,6 +319,8 @@ bool SimLedger::has_lock_on(const Call& call, UserId user) const {
 
 void SimLedger::apply(Call& call) {
   const MonotonicTime now = scheduler_.now();
+  call.life_is_over = !call.charges.empty() && tables_.is_life_over(call.sender);
+  if (call.life_is_over) return;
   const bool is_blind = scenario_.sabotage == Sabotage::stale_balance;
   for (std::size_t i = 0; i < call.charges.size(); ++i) {
     const ChargeRequest& request = call.charges[i];
@@ -281,13 +329,15 @@ void SimLedger::apply(Call& call) {
       continue;
     }
     const auto seen = call.balances_seen.empty() ? std::nullopt : call.balances_seen[i];
-    call.charge_results.push_back(tables_.charge(call.node, request, call.error, seen, now));
+    call.charge_results.push_back(tables_.charge(call.sender, request, seen, now));
   }
   for (const EndRequest& request : call.ends) {
     const bool is_free = has_lock_on(call, request.user);
-    if (is_free) tables_.end(request, call.error, now);
+    if (is_free) tables_.end(request, call.sender.error, now);
     call.end_results.push_back({is_free ? EndOutcome::ended : EndOutcome::later, {}});
   }
+  const auto is_free = [&](UserId user) { return has_lock_on(call, user); };
+  if (call.lost) call.portion = tables_.end_lost_sessions(*call.lost, call.sender, is_free, now);
   if (call.act) call.act(tables_, now);
 }
 
@@ -315,11 +365,17 @@ void SimLedger::answer(Call* call, Fate fate) {
   const bool is_done = fate == Fate::done;
   if (call->charged) {
     using Result = billing::LedgerResult<std::vector<ChargeResult>>;
-    call->charged(is_done ? Result(std::move(call->charge_results)) : Result(unavailable()));
+    const LedgerError error = is_done ? billing::life_is_over() : unavailable();
+    const bool is_answered = is_done && !call->life_is_over;
+    call->charged(is_answered ? Result(std::move(call->charge_results)) : Result(error));
   }
   if (call->ended) {
     using Result = billing::LedgerResult<std::vector<billing::EndResult>>;
     call->ended(is_done ? Result(std::move(call->end_results)) : Result(unavailable()));
+  }
+  if (call->taken_over) {
+    using Result = billing::LedgerResult<billing::LostPortion>;
+    call->taken_over(is_done ? Result(call->portion) : Result(unavailable()));
   }
   if (call->done) call->done(fate);
   free(call);
@@ -346,7 +402,7 @@ void SimLedger::end_partition(NodeNumber node) {
 
 void SimLedger::hold(UserId user, std::chrono::nanoseconds time) {
   if (holders_[user.value]) return;
-  Call* const holder = new_call(NodeNumber{}, WallError(0));
+  Call* const holder = new_call({});
   holder->wanted.push_back(user);
   take_lock(holder, 0);
   examiner_.disturbed(user, scheduler_.now() + time + catching_up);

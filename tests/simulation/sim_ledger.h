@@ -31,6 +31,7 @@ class SimLedger {
  public:
   using Charged = std::function<void(const billing::LedgerResult<std::vector<billing::ChargeResult>>&)>;
   using Ended = std::function<void(const billing::LedgerResult<std::vector<billing::EndResult>>&)>;
+  using TakenOver = std::function<void(const billing::LedgerResult<billing::LostPortion>&)>;
   /// What is done at COMMIT.
   using Work = std::function<void(SimTables&, MonotonicTime)>;
   using Done = std::function<void(Fate)>;
@@ -40,10 +41,27 @@ class SimLedger {
 
   SimTables& tables() { return tables_; }
 
-  void charge(NodeNumber node, WallError error, std::vector<billing::ChargeRequest> requests, Charged done);
-  void end_sessions(NodeNumber node, WallError error, std::vector<billing::EndRequest> requests, Ended done);
+  void charge(const Sender& sender, std::vector<billing::ChargeRequest> requests, Charged done);
+  void end_sessions(const Sender& sender, std::vector<billing::EndRequest> requests, Ended done);
+  void end_lost_sessions(const Sender& sender, const billing::NodeSign& last_sign, TakenOver done);
   /// A read, or a write that locks one user and waits for him.
   void ask(NodeNumber node, std::optional<UserId> user, Work work, Done done);
+
+  /// What a call may meet on its way. The ledger may be away besides.
+  struct Trouble {
+    enum class Loss : std::uint8_t { none, before_commit, after_commit };
+    Loss loss = Loss::none;
+    Away loses_how = Away::refuses;
+    std::chrono::nanoseconds there{0}, inside{0}, back{0};  ///< longer than it would take
+
+    bool is_none() const {
+      return loss == Loss::none && there + inside + back == std::chrono::nanoseconds(0);
+    }
+  };
+  /// For what a node asks several times a second, which would make a world of nothing else: what it meets.
+  /// None: it is answered at once, and may be done by tables() on the spot. Else it goes the long way.
+  std::optional<Trouble> trouble_for(NodeNumber node);
+  void ask(NodeNumber node, const Trouble& trouble, Work work, Done done);
 
   void begin_outage(Away how);
   void end_outage();
@@ -54,15 +72,17 @@ class SimLedger {
 
  private:
   struct Call;
-  enum class Loss : std::uint8_t { none, before_commit, after_commit };
+  using Loss = Trouble::Loss;
   enum class Patience : std::uint8_t { none, some, endless };  // with a row that somebody else has
 
-  Call* new_call(NodeNumber node, WallError error);
+  Call* new_call(const Sender& sender);
   void free(Call* call);
-  void plan_troubles(Call& call);
+  Trouble draw_trouble();
   void send(Call* call);
-  Away away_for(const Call& call) const;
+  void send(Call* call, const Trouble& trouble);
+  Away away_for(NodeNumber node) const;
   void arrive(Call* call);
+  void want_users_of_lost(Call& call);
   void fail(Call* call, Away how);
   void take_locks(Call* call);
   bool take_lock(Call* call, std::size_t place);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "billing/core/lease_watch.h"
 #include "billing/spool/spool_replay.h"
 #include "tests/simulation/sim_node.h"
 
@@ -13,9 +14,11 @@ namespace payg::simulation {
 
 /// All that a node knows, and loses when it is killed.
 struct SimNode::Life {
-  Life(const billing::Terms& terms, std::chrono::milliseconds outage_grace,
+  Life(NodeNumber node, const billing::Terms& terms, std::chrono::milliseconds outage_grace,
        billing::Biller::RandomSource random)
-      : table(many_sessions), biller(table, terms, {.outage_grace = outage_grace}, std::move(random)) {}
+      : table(many_sessions),
+        biller(table, terms, {.outage_grace = outage_grace}, std::move(random)),
+        watch(name_of(node)) {}
 
   static constexpr std::size_t many_sessions = 1'000'000;
 
@@ -39,10 +42,16 @@ struct SimNode::Life {
   std::vector<billing::ChargeResult> last_answer;  // for damage alone
 
   // The keeper.
-  bool keeper_is_busy = false;
+  billing::NodeLife self{};  // as the ledger counts it
+  bool is_prepared = false;
+  std::chrono::nanoseconds pause{0};  // before the next look
+  billing::LeaseWatch watch;
+  MonotonicTime watched_at{}, renewed_at{};
   std::size_t users_read = 0, ends_read = 0;
   std::vector<billing::LeftOpen> left_open;
   std::optional<billing::SpoolReplay> replay;  // none: not read yet
+  std::size_t charges_before = 0;              // that were left in it before the last portion
+  Turn settle_turn = Turn::if_free;
   MonotonicTime usage_posted_at{};
 
   // The workers.

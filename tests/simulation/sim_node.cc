@@ -39,6 +39,10 @@ MonotonicTime SimNode::now() const {
   return has(Sabotage::deadline_by_wall_clock) ? right + wall_error_ : right - lost_time_;
 }
 
+Sender SimNode::sender() const {
+  return {number_, wall_error_, life_->self};
+}
+
 void SimNode::note(std::string_view what) const {
   surroundings_.journal.note({.at = surroundings_.scheduler.now(), .what = what, .node = number_});
 }
@@ -66,12 +70,18 @@ void SimNode::start() {
   surroundings_.examiner.node_started(number_, surroundings_.scheduler.now());
   const auto grace =
       has(Sabotage::ignore_grace) ? std::chrono::hours(1000) : surroundings_.scenario.outage_grace;
-  life_ = std::make_unique<Life>(terms_, grace, [this] { return random_.bits(); });
-  if (surroundings_.scenario.lease) life_->biller.set_lease(*surroundings_.scenario.lease);
+  life_ = std::make_unique<Life>(number_, terms_, grace, [this] { return random_.bits(); });
+  set_lease(lease_for(surroundings_.scenario, terms_));
   life_->usage_posted_at = surroundings_.scheduler.now();
   // Nobody is let in before the first answer; until then the ledger counts as away.
   surroundings_.examiner.disturbed(number_, surroundings_.scheduler.now() + 3s);
   later(10ms, [this] { keep(); });
+}
+
+void SimNode::set_lease(std::chrono::milliseconds lease) {
+  lease_ = lease;
+  surroundings_.examiner.lease_is(number_, lease);
+  life_->biller.set_lease(lease);
 }
 
 void SimNode::kill() {
@@ -127,6 +137,8 @@ void SimNode::look_whether_drained() {
 void SimNode::set_terms(const billing::Terms& terms) {
   terms_ = terms;
   if (!life_ || has(Sabotage::no_renewal_after_reload)) return;
+  // What was bought under a longer one may still be running.
+  set_lease(std::max(lease_, lease_for(surroundings_.scenario, terms)));
   post([terms](Biller& biller, const Moment&) { biller.set_terms(terms); });
 }
 
@@ -212,7 +224,7 @@ void SimNode::send_charges(Turn turn, WallError error, std::vector<ChargeRequest
     for (ChargeRequest& charge : charges) charge.label = charge.label.substr(0, charge.label.find('#'));
   const MonotonicTime sent_at = surroundings_.scheduler.now();
   if (turn == Turn::if_free) life_->charging_since = sent_at;
-  surroundings_.ledger.charge(number_, error, std::move(charges),
+  surroundings_.ledger.charge({number_, error, life_->self}, std::move(charges),
                               [this, turn, sent_at, life = lives_](const auto& answer) {
                                 on_node(life, [this, turn, sent_at, answer] {
                                   if (turn == Turn::if_free) life_->charges_fail = !answer.ok();
@@ -237,7 +249,7 @@ void SimNode::take_answer(Turn turn, billing::LedgerResult<std::vector<ChargeRes
 
 void SimNode::send_ends(Turn turn, WallError error, std::vector<EndRequest> ends) {
   surroundings_.ledger.end_sessions(
-      number_, error, std::move(ends), [this, turn, life = lives_](const auto& answer) {
+      {number_, error, life_->self}, std::move(ends), [this, turn, life = lives_](const auto& answer) {
         on_node(life, [this, turn, answer] {
           if (turn == Turn::if_free) life_->charges_fail = !answer.ok();
           life_->of(turn).is_busy = false;

@@ -52,6 +52,8 @@ class SimNode {
   // -- life
   bool is_up() const { return life_ != nullptr; }
   bool is_paused() const { return paused_; }
+  /// How often it was started.
+  std::uint32_t lives() const { return lives_; }
   void start();
   void kill();
   void pause();
@@ -59,6 +61,8 @@ class SimNode {
   /// Ends every session, and is gone when the ledger knows, or after 45 s.
   void drain();
   void set_terms(const billing::Terms& terms);
+  /// How long it may be silent.
+  std::chrono::milliseconds lease() const { return lease_; }
   void jump_wall(std::chrono::milliseconds jump);
   void fill_disk();
   void free_disk();
@@ -90,6 +94,8 @@ class SimNode {
   enum class Left : std::uint8_t { long_ago, just_now };
 
   MonotonicTime now() const;
+  Sender sender() const;
+  void set_lease(std::chrono::milliseconds lease);
   WallTime wall_now() const { return Scheduler::wall_at(surroundings_.scheduler.now()) + wall_error_; }
   billing::Moment moment() const { return {now(), wall_now()}; }
   bool has(Sabotage sabotage) const { return surroundings_.scenario.sabotage == sabotage; }
@@ -113,16 +119,30 @@ class SimNode {
   void close_all(plugin::SessionHandle stay);
   void look_whether_drained();
 
-  // -- as NodeKeeper
+  // -- as NodeKeeper: one thing after the other, and then a pause
+  using Step = void (SimNode::*)();
+  void rest();
   void keep();
   void prepare();
-  void look_for_changes();
+  void begin_life(const billing::NodeStart& started);
+  void not_prepared();
+  void become_ready();
+  void look();
+  void note_signs(const SimTables& tables, MonotonicTime at);
+  void looked(MonotonicTime asked_at, Fate fate);
   void heed_changes();
+  void renew(Step then);
+  void renewed(Fate fate, Step then);
+  void take_over();
+  void take_over_next(std::vector<billing::NodeSign> lost);
+  void finish_keeping();
   void post_usage();
 
   // -- as EarlierLife, and the spool's thread
   void read_spool();
-  void settle_earlier_life();
+  void settle();
+  void on_settled(const billing::LedgerResult<std::vector<billing::ChargeResult>>& answer);
+  void settled(Fate fate);
   void add_left_open(const billing::LeftOpen& session);
   void end_left_open();
   void write_spool();
@@ -145,6 +165,9 @@ class SimNode {
   const Surroundings surroundings_;
   Random random_;
   billing::Terms terms_;
+  std::chrono::milliseconds lease_{0};
+  /// What its last look saw of all nodes; empty: there was nothing new to see.
+  std::vector<billing::NodeSign> signs_;
   std::uint32_t lives_ = 0;
   bool paused_ = false;
   WallError wall_error_{0};

@@ -27,10 +27,89 @@ ChargeResult answer(const Purchase& bought, Credits balance) {
 }  // namespace
 
 SimTables::SimTables(const Scenario& scenario, Examiner& examiner)
-    : scenario_(scenario), examiner_(examiner), ended_(scenario.nodes), live_(scenario.nodes) {
+    : scenario_(scenario),
+      examiner_(examiner),
+      nodes_(scenario.nodes),
+      ended_(scenario.nodes),
+      live_(scenario.nodes) {
   std::uint64_t last = 0;
   for (const UserId user : scenario.users) last = std::max(last, user.value);
   users_.resize(last + 1);
+}
+
+// ---- nodes
+
+billing::NodeStart SimTables::start_node(NodeNumber node, std::chrono::milliseconds lease, MonotonicTime at) {
+  NodeRow& row = nodes_[index(node)];
+  row.sign = {name_of(node), billing::NodeLife{row.sign.life.value + 1}, row.sign.beat + 1, lease};
+  row.renewed_at = at;
+  examiner_.life_began(node, row.sign.life, at);
+  return {.life = row.sign.life, .left_open = left_open(node)};
+}
+
+bool SimTables::renew_lease(NodeNumber node, billing::NodeLife life, std::chrono::milliseconds lease,
+                            MonotonicTime at) {
+  NodeRow& row = nodes_[index(node)];
+  if (row.sign.life != life) return false;
+  ++row.sign.beat;
+  row.sign.lease = lease;
+  row.renewed_at = at;
+  examiner_.lease_renewed(node, at);
+  return true;
+}
+
+bool SimTables::is_life_over(const Sender& sender) const {
+  return nodes_[index(sender.node)].sign.life != sender.life && !has(Sabotage::charge_in_any_life);
+}
+
+std::vector<billing::NodeSign> SimTables::signs() const {
+  std::vector<billing::NodeSign> signs;
+  for (const NodeRow& row : nodes_)
+    if (row.sign.life) signs.push_back(row.sign);
+  return signs;
+}
+
+bool SimTables::are_all_fresh(MonotonicTime at) const {
+  const MonotonicTime lately = at - std::chrono::seconds(2);
+  return std::none_of(nodes_.begin(), nodes_.end(),
+                      [lately](const NodeRow& row) { return row.renewed_at < lately; });
+}
+
+std::vector<UserId> SimTables::users_on(NodeNumber node) const {
+  std::vector<UserId> users;
+  for (const SessionId id : live_[index(node)]) {
+    const SessionRow& row = sessions_.at(id);
+    if (row.is_live || has(Sabotage::end_what_was_ended)) users.push_back(row.user);
+  }
+  return users;
+}
+
+billing::LostPortion SimTables::end_lost_sessions(const billing::NodeSign& last_sign, const Sender& taker,
+                                                  const IsFree& is_free, MonotonicTime at) {
+  using Next = billing::LostPortion::Next;
+  const auto lost = std::find_if(nodes_.begin(), nodes_.end(),
+                                 [&](const NodeRow& row) { return row.sign.node == last_sign.node; });
+  if (lost->sign != last_sign && !has(Sabotage::take_from_the_living))
+    return {.next = Next::spared, .posted = {}};
+  const auto node = static_cast<NodeNumber>(lost - nodes_.begin());
+  billing::LostPortion portion;
+  for (const SessionId id : live_[index(node)]) {
+    const SessionRow& row = sessions_.at(id);
+    if (!row.is_live && !has(Sabotage::end_what_was_ended)) continue;
+    if (!is_free(row.user)) {
+      portion.next = Next::more;
+      continue;
+    }
+    examiner_.taken_over(id, node, at);
+    end({.user = row.user,
+         .session = id,
+         .why = billing::EndReason::node_lost,
+         .at = Scheduler::wall_at(at) + taker.error,
+         .by = billing::EndedBy::somebody_else},
+        taker.error, at);
+    ++portion.sessions;
+  }
+  return portion;
 }
 
 // ---- metering
@@ -51,8 +130,9 @@ Credits SimTables::take(UserRow& user, Credits balance, Credits amount) const {
   return user.balance;
 }
 
-ChargeResult SimTables::charge(NodeNumber node, const ChargeRequest& request, WallError error,
+ChargeResult SimTables::charge(const Sender& sender, const ChargeRequest& request,
                                std::optional<Credits> balance_seen, MonotonicTime at) {
+  const NodeNumber node = sender.node;
   UserRow& user = users_[request.user.value];
   if (user.state == UserState::disabled && !has(Sabotage::sell_to_the_disabled)) return fenced();
   const auto found = sessions_.find(request.session);
@@ -73,14 +153,15 @@ ChargeResult SimTables::charge(NodeNumber node, const ChargeRequest& request, Wa
     *row = {
         .user = request.user, .node = node, .last = {}, .charged = {}, .posted = {}, .last_posted_at = at};
     user.live.push_back(request.session);
-    live_[static_cast<std::size_t>(node)].push_back(request.session);
+    live_[index(node)].push_back(request.session);
   }
   row->number = request.number;
   row->last = bought;
   row->charged = row->charged.plus(bought.amount).value();
   examiner_.charged({.node = node,
+                     .life = sender.life,
                      .request = request,
-                     .begins_about = Scheduler::moment_of(request.from - error),
+                     .begins_about = Scheduler::moment_of(request.from - sender.error),
                      .amount = bought.amount,
                      .grant = bought.grant,
                      .balance = rest},
@@ -99,6 +180,8 @@ void SimTables::end(const billing::EndRequest& request, WallError error, Monoton
   const auto found = sessions_.find(request.session);
   if (found == sessions_.end()) return;
   SessionRow& row = found->second;
+  if (!row.is_live && has(Sabotage::end_what_was_ended) && request.why == billing::EndReason::node_lost)
+    return examiner_.ended(request, Scheduler::moment_of(request.at - error), std::chrono::abs(error), at);
   if (!row.is_live && has(Sabotage::end_again))
     return examiner_.posted(request.user, request.session, row.charged, at);
   if (!row.is_live || has(Sabotage::forget_end)) return;
@@ -107,12 +190,12 @@ void SimTables::end(const billing::EndRequest& request, WallError error, Monoton
   UserRow& user = users_[request.user.value];
   std::erase(user.live, request.session);
   user.last_end = user.last_end ? std::max(*user.last_end, request.at) : request.at;
-  ended_[static_cast<std::size_t>(row.node)].push_back(request.session);
+  if (request.by == billing::EndedBy::somebody_else) ended_[index(row.node)].push_back(request.session);
   examiner_.ended(request, Scheduler::moment_of(request.at - error), std::chrono::abs(error), at);
 }
 
 void SimTables::post_usage(NodeNumber node, MonotonicTime older_than, MonotonicTime at) {
-  auto& live = live_[static_cast<std::size_t>(node)];
+  auto& live = live_[index(node)];
   std::erase_if(live, [this](SessionId id) { return !sessions_.at(id).is_live; });
   for (const SessionId id : live) {
     SessionRow& row = sessions_.at(id);
@@ -122,7 +205,7 @@ void SimTables::post_usage(NodeNumber node, MonotonicTime older_than, MonotonicT
 
 std::vector<billing::LeftOpen> SimTables::left_open(NodeNumber node) const {
   std::vector<billing::LeftOpen> open;
-  for (const SessionId id : live_[static_cast<std::size_t>(node)]) {
+  for (const SessionId id : live_[index(node)]) {
     const SessionRow& row = sessions_.at(id);
     if (row.is_live) open.push_back({row.user, id});
   }

@@ -95,7 +95,10 @@ void Troubles::partition() {
   const auto node = static_cast<NodeNumber>(random(Fault::partitions).below(nodes_.size()));
   journal_.note({.at = scheduler_.now(), .what = "the node loses the ledger", .node = node});
   ledger_.begin_partition(node, some_way(Fault::partitions));
-  scheduler_.in(some_time_away(Fault::partitions), [this, node] {
+  Random& choice = random(Fault::partitions);
+  const Time time = choice.percent(20) ? about_its_lease(*nodes_[static_cast<std::size_t>(node)], choice)
+                                       : some_time_away(Fault::partitions);
+  scheduler_.in(time, [this, node] {
     journal_.note({.at = scheduler_.now(), .what = "the node finds the ledger", .node = node});
     ledger_.end_partition(node);
   });
@@ -112,8 +115,21 @@ void Troubles::hold_a_row() {
 // ---- nodes
 
 void Troubles::restart_later(SimNode& node, Random& choice) {
-  scheduler_.in(choice.one_of<Time>({choice.between(10s, 20s), choice.about(4min)}),
+  scheduler_.in(choice.one_of<Time>({choice.between(200ms, 2s), choice.between(2s, 20s),
+                                     about_its_lease(node, choice), choice.about(4min)}),
                 [&node] { node.start(); });
+}
+
+/// Around the moment at which the others take it for lost.
+Troubles::Time Troubles::about_its_lease(const SimNode& node, Random& choice) {
+  return std::max<Time>(200ms, node.lease() - 3s + choice.between(0s, 6s));
+}
+
+/// As a supervisor does.
+void Troubles::start_when_gone(SimNode& node, std::uint32_t life) {
+  if (node.lives() != life) return;
+  node.start();
+  scheduler_.in(1s, [this, &node, life] { start_when_gone(node, life); });
 }
 
 void Troubles::kill() {
@@ -126,8 +142,8 @@ void Troubles::kill() {
 void Troubles::pause() {
   SimNode& node = any_node(Fault::pauses);
   Random& choice = random(Fault::pauses);
-  const Time time =
-      choice.one_of<Time>({choice.between(10ms, 900ms), choice.between(1s, 60s), choice.about(9min)});
+  const Time time = choice.one_of<Time>({choice.between(10ms, 900ms), choice.between(1s, 60s),
+                                         about_its_lease(node, choice), choice.about(9min)});
   if (!node.is_up() || node.is_paused()) return;
   node.pause();
   scheduler_.in(time, [&node] { node.resume(); });
@@ -137,6 +153,7 @@ void Troubles::drain() {
   SimNode& node = any_node(Fault::drains);
   if (node.is_paused()) return;
   node.drain();
+  if (random(Fault::drains).percent(50)) return start_when_gone(node, node.lives());
   scheduler_.in(60s + random(Fault::drains).about(1min), [&node] { node.start(); });
 }
 
@@ -198,9 +215,9 @@ void Troubles::end_a_session() {
   const auto at = static_cast<std::size_t>(ledger_.tables().node_of(session).value());
   if (at == asked) return nodes_[at]->end(session);
   examiner_.end_asked(session);
-  ledger_.end_sessions(static_cast<NodeNumber>(asked), WallError(0),
+  ledger_.end_sessions({.node = static_cast<NodeNumber>(asked)},
                        {{user, session, billing::EndReason::requested, Scheduler::wall_at(scheduler_.now()),
-                         billing::Turn::in_line}},
+                         billing::Turn::in_line, billing::EndedBy::somebody_else}},
                        [](const auto&) {});
 }
 

@@ -43,6 +43,8 @@ class Troubles {
   void disable();
   void set_state(UserId user, billing::UserState state);
   void restart_later(SimNode& node, Random& random);
+  void start_when_gone(SimNode& node, std::uint32_t life);
+  static Time about_its_lease(const SimNode& node, Random& random);
 
   const Scenario& scenario_;
   Scheduler& scheduler_;

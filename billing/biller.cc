@@ -22,7 +22,6 @@ std::chrono::nanoseconds backed_off(std::chrono::milliseconds first, unsigned ti
 Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random)
     : table_(table), settings_(settings), random_(std::move(random)) {
   set_terms(terms);
-  set_outage_grace(settings.outage_grace);
 }
 
 Biller::~Biller() = default;
@@ -31,8 +30,11 @@ void Biller::set_terms(const Terms& terms) {
   if (terms_.empty() || terms_.back() != terms) terms_.push_back(terms);
 }
 
-void Biller::set_outage_grace(std::chrono::milliseconds outage_grace) {
-  settings_.outage_grace = std::max(outage_grace, BillerSettings::least_outage_grace);
+std::chrono::milliseconds Biller::outage_grace() const {
+  auto grace = settings_.outage_grace;
+  if (settings_.lease)
+    grace = std::min(grace, *settings_.lease - shortest_lease_slack - terms_.back().increment);
+  return std::max(grace, BillerSettings::least_outage_grace);
 }
 
 // ---- one session
@@ -80,8 +82,7 @@ void Biller::begin_metering(Session& session, MonotonicTime at) {
 }
 
 void Biller::schedule(Session& session) {
-  const MonotonicTime next =
-      std::min(session.meter->deadline(), session.meter->outage_limit(settings_.outage_grace));
+  const MonotonicTime next = std::min(session.meter->deadline(), session.meter->outage_limit(outage_grace()));
   if (next == session.queued_for) return;
   session.queued_for = next;
   deadlines_.push({next, session.handle});
@@ -157,7 +158,7 @@ void Biller::advance(const Moment& moment) {
 
 /// One step; change() queues the next one, which advance() takes at once when it is due as well.
 void Biller::catch_up(Session& session, const Moment& moment) {
-  const MonotonicTime limit = session.meter->outage_limit(settings_.outage_grace);
+  const MonotonicTime limit = session.meter->outage_limit(outage_grace());
   if (limit <= moment.now && limit <= session.meter->deadline()) {
     return change(session, moment, [](Meter& meter) { meter.cut(EndReason::unavailable); });
   }
@@ -314,7 +315,7 @@ void Biller::permit(Session& session) const {
   const Meter& meter = *session.meter;
   MonotonicTime until = meter.deadline() + settings_.deadline_slack;
   if (meter.owed() > 0)
-    until = std::min(until, meter.outage_limit(settings_.outage_grace) + settings_.deadline_slack);
+    until = std::min(until, meter.outage_limit(outage_grace()) + settings_.deadline_slack);
   if (meter.owed() > 0 && first_unrecorded(session) <= meter.last_number())
     until = std::min(until, meter.begin_of(first_unrecorded(session)) + settings_.unrecorded_limit);
   session.traffic.relay_until.store(until, std::memory_order_relaxed);

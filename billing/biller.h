@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "billing/core/meter.h"
+#include "billing/core/node_lease.h"
 #include "billing/ledger/ledger.h"
 #include "billing/metering.h"
 #include "billing/session_table.h"
@@ -112,7 +113,9 @@ class Biller {
   void end_all(EndReason why, const Moment& moment);
   /// From each session's next charge on.
   void set_terms(const Terms& terms);
-  void set_outage_grace(std::chrono::milliseconds outage_grace);
+  /// No longer than the lease allows: see core/node_lease.h.
+  void set_outage_grace(std::chrono::milliseconds outage_grace) { settings_.outage_grace = outage_grace; }
+  /// As the ledger knows it.
   void set_lease(std::chrono::milliseconds lease) { settings_.lease = lease; }
   /// To be told before anything else, whenever there is something to do. When more than a lease has passed
   /// since the last time, this node slept, and what it metered is over: nothing of it is asked for, or
@@ -240,6 +243,8 @@ class Biller {
   void owes_more(const Session& session);
   std::uint32_t first_unrecorded(const Session& session) const;
   void permit(Session& session) const;
+  /// The one in force.
+  std::chrono::milliseconds outage_grace() const;
   Recording recorded_and_owed(const Session& session) const;
   void settle(const Recording& before, Session& session);
   void keep(const Recording& written);

@@ -111,6 +111,10 @@ struct BillingPlugin::Node {
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); },
                 .on_spool_settled = [this](auto charges) { billing.settle_spooled(std::move(charges)); },
+                .on_lease_extended =
+                    [this](auto lease) {
+                      billing.post([lease](Biller& metered, auto&) { metered.set_lease(lease); });
+                    },
                 .on_superseded = [&plugin] { plugin.on_superseded(); }}),
         admin({plugin, plugin.host_, admin_ledger, report_ledger, configuration}) {}
 
@@ -229,12 +233,11 @@ void BillingPlugin::apply(const config::BillingConfig& config) {
   node_->reception.set_wrong_tokens_per_minute(config.wrong_tokens_per_minute);
   node_->reception.set_session_limit(config.max_sessions_per_user);
   node_->table.set_max_sessions(config.max_sessions);
+  node_->keeper.set_lease(config.node_lease);
   node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace,
-                       lease = node_->keeper.set_lease(config.node_lease),
                        limit = config.max_sessions_per_user](Biller& biller, auto&) {
     biller.set_terms(terms);
     biller.set_outage_grace(grace);
-    biller.set_lease(lease);
     biller.set_session_limit(limit);
   });
   {

@@ -117,9 +117,8 @@ void NodeKeeper::run() {
   }
 }
 
-std::chrono::milliseconds NodeKeeper::set_lease(std::chrono::milliseconds lease) noexcept {
+void NodeKeeper::set_lease(std::chrono::milliseconds lease) noexcept {
   if (lease > lease_.load()) lease_ = lease;
-  return lease_;
 }
 
 // ---- getting ready
@@ -144,11 +143,8 @@ NodeKeeper::Prepared NodeKeeper::prepare(Ledger& ledger) {
 LedgerResult<NodeKeeper::Life> NodeKeeper::prepare_step_by_step(Ledger& ledger) {
   const auto migrated = ledger.migrate();
   if (!migrated) return migrated.error();
-  renewed_at_ = host_.clock().now();
-  const auto started = ledger.start_node(settings_.node, lease_, host_.clock().wall_now());
-  if (!started) return started.error();
-  self_.life = started->life;
-  earlier_life_.begin(self_, started->left_open);
+  const auto begun = begin_life(ledger);
+  if (!begun || *begun == Life::is_over) return begun;
   const auto settled = settle_earlier_life(ledger);
   if (!settled || *settled == Life::is_over) return settled;
   const auto provided = provide_demo_user(ledger);
@@ -156,6 +152,25 @@ LedgerResult<NodeKeeper::Life> NodeKeeper::prepare_step_by_step(Ledger& ledger) 
   const auto changes = ledger.changes_since(settings_.node, std::nullopt);
   if (!changes) return changes.error();
   mark_ = changes->upto;
+  return Life::goes_on;
+}
+
+/// An attempt that got further before the ledger went away has a life already; nobody's name is taken twice.
+LedgerResult<NodeKeeper::Life> NodeKeeper::begin_life(Ledger& ledger) {
+  const MonotonicTime now = host_.clock().now();
+  const std::chrono::milliseconds lease = lease_;
+  if (self_.life != NodeLife{}) {
+    const auto renewed = ledger.renew_lease(self_, lease);
+    if (says_life_is_over(renewed)) return Life::is_over;
+    if (!renewed) return renewed.error();
+  } else {
+    const auto started = ledger.start_node(settings_.node, lease, host_.clock().wall_now());
+    if (!started) return started.error();
+    self_.life = started->life;
+    earlier_life_.begin(self_, started->left_open);
+  }
+  renewed_at_ = now;
+  known_lease_ = lease;
   return Life::goes_on;
 }
 
@@ -201,7 +216,7 @@ NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
   if (has_new_life(*changes)) return Life::is_over;
   tell_changes(*changes);
   if (renew_lease(ledger) == Life::is_over) return Life::is_over;
-  end_sessions_of_lost_nodes(ledger);
+  end_sessions_of_a_lost_node(ledger);
   if (settle_what_is_left(ledger) == Life::is_over) return Life::is_over;
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
   return Life::goes_on;
@@ -249,11 +264,13 @@ void NodeKeeper::confirm_recent_changes() {
 NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   const MonotonicTime now = host_.clock().now();
   if (now - renewed_at_ < renewal_interval) return Life::goes_on;
-  const auto renewed = ledger.renew_lease(self_, lease_);
+  const std::chrono::milliseconds lease = lease_;
+  const auto renewed = ledger.renew_lease(self_, lease);
   if (says_life_is_over(renewed)) return Life::is_over;
   report("renewing the lease", renewed);
   if (renewed.ok()) {
     renewed_at_ = now;
+    if (std::exchange(known_lease_, lease) != lease) listener_.on_lease_extended(lease);
   } else {
     // Nor could anybody else, perhaps: a ledger may be read and not written.
     watch_.missed();
@@ -261,15 +278,20 @@ NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   return Life::goes_on;
 }
 
-/// One portion at each look, so that the node's own lease is renewed in between.
-void NodeKeeper::end_sessions_of_lost_nodes(Ledger& ledger) {
-  for (const NodeSign& sign : watch_.lost()) {
-    const auto portion = ledger.end_lost_sessions(sign, host_.clock().wall_now());
-    report("ending the sessions of lost node " + sign.node, portion);
-    if (!portion) continue;
-    if (portion->sessions > 0) log_ended(host_, portion->sessions, sign.node, portion->posted);
-    if (portion->next == LostPortion::Next::done) watch_.settled(sign.node);
-  }
+/// One portion of one of them at each look, by turns: the node's own lease is renewed in between, and what
+/// others have changed is heard of in time.
+void NodeKeeper::end_sessions_of_a_lost_node(Ledger& ledger) {
+  const std::vector<NodeSign> lost = watch_.lost();
+  if (lost.empty()) return;
+  const auto next =
+      std::find_if(lost.begin(), lost.end(), [this](const NodeSign& sign) { return sign.node > last_lost_; });
+  const NodeSign& sign = next != lost.end() ? *next : lost.front();
+  last_lost_ = sign.node;
+  const auto portion = ledger.end_lost_sessions(sign, host_.clock().wall_now());
+  report("ending the sessions of lost node " + sign.node, portion);
+  if (!portion) return;
+  if (portion->sessions > 0) log_ended(host_, portion->sessions, sign.node, portion->posted);
+  if (portion->next == LostPortion::Next::done) watch_.settled(sign.node);
 }
 
 /// One portion at each look, as above.

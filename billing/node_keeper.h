@@ -49,6 +49,8 @@ class NodeKeeper {
     std::function<void(SessionId)> on_session_ended;  ///< by somebody else
     /// Charges of an earlier life that need not be kept in the spool any longer.
     std::function<void(std::vector<ChargeKey>)> on_spool_settled;
+    /// The ledger knows the longer lease that was set: from now on the others wait for so long.
+    std::function<void(std::chrono::milliseconds)> on_lease_extended;
     /// Another process has started by this node's name: nothing is sold here any more. The last call, also
     /// when it was not ready yet.
     std::function<void()> on_superseded;
@@ -81,8 +83,8 @@ class NodeKeeper {
   std::string failure() const;
 
   /// From the next renewal on, when it is longer than it was: what was bought under the longer lease may
-  /// still be running when the settings ask for a shorter one. Returns the one that is in force. One thread.
-  std::chrono::milliseconds set_lease(std::chrono::milliseconds lease) noexcept;
+  /// still be running when the settings ask for a shorter one. One thread.
+  void set_lease(std::chrono::milliseconds lease) noexcept;
 
   void stop();
 
@@ -94,6 +96,7 @@ class NodeKeeper {
   void run();
   Prepared prepare(Ledger& ledger);
   LedgerResult<Life> prepare_step_by_step(Ledger& ledger);
+  LedgerResult<Life> begin_life(Ledger& ledger);
   LedgerResult<Life> settle_earlier_life(Ledger& ledger);
   LedgerResult<EarlierLife::Left> settle_portion(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
@@ -104,7 +107,7 @@ class NodeKeeper {
   void confirm_recent_changes();
   bool has_new_life(const Changes& changes) const;
   Life renew_lease(Ledger& ledger);
-  void end_sessions_of_lost_nodes(Ledger& ledger);
+  void end_sessions_of_a_lost_node(Ledger& ledger);
   Life settle_what_is_left(Ledger& ledger);
   void post_usage(Ledger& ledger);
   void step_down();
@@ -127,6 +130,8 @@ class NodeKeeper {
   ChangeMark mark_;
   LeaseWatch watch_;
   MonotonicTime renewed_at_{};
+  std::chrono::milliseconds known_lease_{};     // to the ledger
+  std::string last_lost_;                       // whose sessions were ended last
   std::chrono::milliseconds pause_;             // before the next look
   std::map<std::string, std::string> failing_;  // what does, and what the log has said of it
   struct Recent {

@@ -31,7 +31,7 @@ class LeaseWatch {
   /// A look that got no answer, or a renewal of its own node's lease that failed.
   void missed() noexcept { watched_.clear(); }
 
-  /// Those that were lost at the last look.
+  /// Those that were lost at the last look, by name.
   std::vector<NodeSign> lost() const;
   /// A lost node has no open sessions any more: it is lost again when it stays silent for another lease, lest
   /// one that woke up only to start a session and die is forgotten.

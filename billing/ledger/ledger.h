@@ -209,7 +209,7 @@ struct Changes {
 struct LostPortion {
   enum class Next {
     done,    ///< none of its sessions is open any more
-    more,    ///< ask again: the portion was full, or somebody has a user locked
+    more,    ///< ask again: the portion was full, or somebody has a user, or all of this, locked
     spared,  ///< it has renewed its lease, or started again: nothing was done
   };
   Next next = Next::done;

@@ -38,11 +38,14 @@ PostgresStatement postgres::lock_users(const std::vector<std::int64_t>& users) {
       parameters(users)};
 }
 
+PostgresStatement postgres::stand_in_line() {
+  return {"SELECT set_config('lock_timeout', $1, true)", parameters(Ledger::in_line_wait.count())};
+}
+
 std::vector<PostgresStatement> postgres::lock_users(const std::vector<std::int64_t>& users, Turn turn) {
   if (turn == Turn::if_free)
     return {{PAYG_LOCK_AND_NOTE("= ANY ($1::bigint[])") " SKIP LOCKED) locked", parameters(users)}};
-  return {{"SELECT set_config('lock_timeout', $1, true)", parameters(Ledger::in_line_wait.count())},
-          {PAYG_LOCK_AND_NOTE("= ANY ($1::bigint[])") ") locked", parameters(users)}};
+  return {stand_in_line(), {PAYG_LOCK_AND_NOTE("= ANY ($1::bigint[])") ") locked", parameters(users)}};
 }
 
 LedgerResult<int> PostgresLedger::migrate() {

@@ -43,7 +43,9 @@ std::vector<PostgresStatement> end_portion(const NodeSign& sign, WallTime at) {
   // for could leave a session that is open behind the last portion. Before the lock that those share who end
   // sessions for others, so that they need not wait for that COMMIT too. Then the node's row, kept as it is:
   // no renewal comes in between.
-  return {stop_charging(sign.node),
+  // And nobody waits for long for the others who are at it: each of them has more to do.
+  return {postgres::stand_in_line(),
+          stop_charging(sign.node),
           postgres::lock_end_changes(),
           {keep_silent_sql, parameters(sign.node, life, sign.beat)},
           {lock_portion_sql, parameters(sign.node, life, sign.beat, portion)},
@@ -119,8 +121,9 @@ LedgerResult<Changes> PostgresLedger::changes_since(std::string_view node, std::
 
 LedgerResult<LostPortion> PostgresLedger::end_lost_sessions(const NodeSign& last_sign, WallTime at) {
   const auto results = connection_.transact(end_portion(last_sign, at));
+  if (!results && connection_.waited_in_vain()) return LostPortion{LostPortion::Next::more, 0, {}};
   if (!results) return results.error();
-  const PostgresRows &silent = (*results)[2], &ended = (*results)[4], &left = (*results)[5];
+  const PostgresRows &silent = (*results)[3], &ended = (*results)[5], &left = (*results)[6];
   LostPortion portion{.sessions = ended.integer(0, 0), .posted = ended.credits(0, 1)};
   if (silent.empty()) {
     portion.next = LostPortion::Next::spared;

@@ -21,6 +21,9 @@ std::optional<Transaction> read_transaction(const PostgresRows& rows, int row, i
 /// they will stay until COMMIT.
 PostgresStatement lock_users(const std::vector<std::int64_t>& users);
 
+/// Whoever has to wait for a lock from here on gives up after Ledger::in_line_wait: waited_in_vain() says so.
+PostgresStatement stand_in_line();
+
 /// The same as the first statements of a transaction whose later ones learn by PAYG_LOCKED_USERS which ones
 /// it got. if_free leaves out the rows that somebody else has locked, so that one user's row holds up nobody
 /// else; whatever else would be free by then may have changed since the statement began. in_line waits for

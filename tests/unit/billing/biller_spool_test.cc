@@ -282,6 +282,24 @@ TEST_F(BillerSpool, WhoHadNothingToDoBeforeHeSleptHasSleptNoLonger) {
   EXPECT_EQ(till.charges.size(), 6U) << "what fell due within the grace is charged";
 }
 
+TEST_F(BillerSpool, NobodyIsRelayedForLongerThanTheOthersWaitForHim) {
+  BillerSettings settings;
+  settings.lease = 3min + 1s;
+  MeterRig node{till, minute_at_eighty_cents, settings};
+  node.biller.set_outage_grace(1h);
+  const auto session = node.connect(alice);
+  node.run_for(30s);
+  till.mood = MapTill::Mood::away;
+  node.run_for(4min);
+  EXPECT_EQ(node.cut_at(session), FakeClock::start + 1min + 2min);
+  node.biller.set_lease(1h + 2min);
+  till.mood = MapTill::Mood::answering;
+  const auto again = node.connect(alice);
+  till.mood = MapTill::Mood::away;
+  node.run_for(30min);
+  EXPECT_EQ(node.cut(again), std::nullopt) << "the ledger knows the longer lease now";
+}
+
 // ---- asking again
 
 TEST_F(BillerSpool, ALedgerThatIsAwayIsAskedLessAndLessOften) {

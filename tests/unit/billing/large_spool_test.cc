@@ -28,6 +28,7 @@ struct Asked {
   std::vector<std::size_t> charges, ends;  // how many requests each call had
   std::vector<MonotonicTime> renewals;
   std::function<void()> on_charge = [] {};
+  std::function<bool()> is_away = [] { return false; };  // for charges
 };
 
 /// Sells everything to everybody, and remembers nothing of it.
@@ -40,6 +41,7 @@ class SpaciousLedger final : public FailingLedger {
                                                  std::span<const ChargeRequest> requests) override {
     asked_.charges.push_back(requests.size());
     asked_.on_charge();
+    if (asked_.is_away()) return LedgerError{LedgerError::Code::unavailable, "away"};
     std::vector<ChargeResult> results;
     for (const ChargeRequest& request : requests)
       results.push_back({ChargeResult::Outcome::granted, request.price, request.increment, {}});
@@ -84,6 +86,7 @@ class LargeSpool : public testing::Test {
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
             .on_spool_settled = [this](const auto& charges) { settled += charges.size(); },
+            .on_lease_extended = [](auto) {},
             .on_superseded = [this] { superseded.set(); }};
   }
   NodeKeeper::Settings settings(std::uint64_t sessions) {
@@ -155,6 +158,21 @@ TEST_F(LargeSpool, WhoseNameAnotherProcessTakesMeanwhileSettlesNoMoreOfItAndDoes
   EXPECT_FALSE(ready.is_set());
   EXPECT_EQ(keeper.wait(0s), NodeKeeper::Progress::failed);
   EXPECT_EQ(keeper.failure(), "another process has started by the name of this node, node-1");
+  EXPECT_EQ(other->start_node("node-1", 10s, {})->life, NodeLife{3});
+}
+
+TEST_F(LargeSpool, WhoseNameAnotherProcessTakesWhileTheLedgerIsAwayIsNotTakenBackEither) {
+  const auto other = factory();
+  asked.is_away = [&] {
+    const bool is_third = asked.charges.size() == 3;
+    EXPECT_TRUE(!is_third || other->start_node("node-1", 10s, {}).ok());
+    return is_third;
+  };
+  NodeKeeper keeper([this] { return make_ledger(); }, settings(50 * portion), health, host, listener());
+  keeper.start();
+  superseded.wait();
+  keeper.stop();
+  EXPECT_FALSE(ready.is_set());
   EXPECT_EQ(other->start_node("node-1", 10s, {})->life, NodeLife{3});
 }
 

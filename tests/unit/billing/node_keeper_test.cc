@@ -86,6 +86,7 @@ class Keeper : public testing::Test {
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
             .on_spool_settled = [](const auto&) {},
+            .on_lease_extended = [this](auto lease) { extended = lease; },
             .on_superseded = [this] { superseded.set(); }};
   }
   LedgerFactory watched() {
@@ -101,6 +102,7 @@ class Keeper : public testing::Test {
   const NodeKeeper::Settings settings{.node = "node-1", .lease = 1h, .demo = {}, .spooled = {}};
   Watch watch;
   Signal ready, superseded;
+  std::atomic<std::chrono::milliseconds> extended{};
 };
 
 TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
@@ -118,6 +120,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
                          },
                      .on_session_ended = [](SessionId) {},
                      .on_spool_settled = [](const auto&) {},
+                     .on_lease_extended = [](auto) {},
                      .on_superseded = [] {}});
   keeper.start();
   ready.wait();
@@ -160,6 +163,7 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
                      .on_user_confirmed = [](const User&) {},
                      .on_session_ended = [](SessionId) {},
                      .on_spool_settled = [](const auto&) {},
+                     .on_lease_extended = [](auto) {},
                      .on_superseded = [] {}});
   keeper.start();
   ready.wait();
@@ -184,8 +188,10 @@ TEST_F(Keeper, RenewsTheLeaseAsTimeGoesBy) {
   }
   keeper.set_lease(2h);
   keeper.set_lease(30min);
+  EXPECT_EQ(extended.load(), 0ms) << "nobody goes by it yet";
   host.fake_clock.advance(1s);
   ASSERT_TRUE(eventually([&] { return beat_of("node-1") == first + 4; }));
+  ASSERT_TRUE(eventually([&] { return extended.load() == 2h; }));
   EXPECT_EQ(ledger->changes_since("nobody", std::nullopt)->nodes.at(0).lease, 2h)
       << "never shorter than it was";
 }

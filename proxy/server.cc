@@ -58,23 +58,25 @@ std::uint64_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+unsigned worker_count(const config::ProxyConfig& config) {
+  return config.workers != 0 ? config.workers : std::max(1u, std::thread::hardware_concurrency());
+}
+
 /// As many as can be served: each client needs a descriptor for itself and one for its target, a bulk
 /// transfer borrows a pipe, which is two, and the process and its plugins have some of their own. So those
 /// who were let in find descriptors, and those beyond wait in the kernel's queue.
 DescriptorShares share_descriptors(const config::ProxyConfig& config) {
   constexpr std::uint64_t least = 8;
+  constexpr std::uint64_t of_a_worker = 4;  // its loop, its wake-up, its questions to name servers
   const std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint64_t own = std::clamp<std::uint64_t>(descriptors / 16, 32, 512);
+  const std::uint64_t own = std::clamp<std::uint64_t>(descriptors / 16, 32, 512) +
+                            worker_count(config) * (config.listeners.size() + of_a_worker);
   const std::uint64_t free = std::max(3 * least, descriptors - std::min(own, descriptors));
   const std::uint64_t wanted = config.max_connections != 0 ? config.max_connections : free * 3 / 8;
   const std::uint64_t connections = std::min({wanted, free / 2, std::uint64_t{1} << 30});
   return {.descriptors = descriptors,
           .connections = static_cast<unsigned>(connections),
           .pipes = std::min(free / 8, free / 2 - connections)};
-}
-
-unsigned worker_count(const config::ProxyConfig& config) {
-  return config.workers != 0 ? config.workers : std::max(1u, std::thread::hardware_concurrency());
 }
 
 std::vector<IpAddress> local_addresses() {
@@ -125,7 +127,8 @@ std::vector<std::string> Server::start() {
     log(LogLevel::warning, "proxy",
         "max_connections is " + std::to_string(configuration_.proxy.max_connections) + ", but " +
             std::to_string(shares_.descriptors) + " file descriptors (ulimit -n) serve " +
-            std::to_string(shares_.connections) + "; that is the limit in force");
+            std::to_string(shares_.connections) +
+            "; that is the limit in force, and it leaves none for splicing bulk transfers");
   }
   bind_listeners();
   if (auto errors = start_plugins(); !errors.empty()) return errors;

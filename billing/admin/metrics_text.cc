@@ -79,12 +79,14 @@ MetricFamily charge_wait(std::chrono::milliseconds wait) {
 }
 
 void add_metering(std::vector<MetricFamily>& families, const MeteringCounters& metering) {
-  families.push_back(counter("payg_sessions_started_total", "Sessions that bought their first increment.",
+  families.push_back(counter("payg_sessions_started_total",
+                             "Sessions that began: their first increment may still be refused.",
                              metering.sessions_started));
   families.push_back(counter("payg_sessions_ended_total", "Sessions that ended.", metering.sessions_ended));
   families.push_back(
       gauge("payg_sessions_live", "Sessions that this node meters now.", metering.sessions_live));
-  families.push_back(counter("payg_charges_total", "Increments bought.", metering.charges));
+  families.push_back(
+      counter("payg_charges_total", "Increments bought by sessions of this process.", metering.charges));
   families.push_back(counter("payg_charged_units_total", "What they cost; 3,600,000 units are one credit.",
                              metering.charged_units));
   families.push_back(counter("payg_charge_batches_total", "Batches in which charges went to the ledger.",

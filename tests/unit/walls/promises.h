@@ -6,8 +6,13 @@
 
 namespace payg::walls {
 
-/// Each row of a README's table with a last column "test" that names no test there is. A cell names tests as
-/// `Suite`, `Suite.Name`, or `Suite.BeginOfAName…`, several with commas between them.
-Breaches untested_promises(const std::vector<SourceFile>& tree);
+struct Promises {
+  int rows = 0;       ///< that were looked at
+  Breaches untested;  ///< those that name no test there is
+};
+
+/// What the READMEs' tables with a last column "test" say. Its cells name tests as `Suite`, `Suite.Name`, or
+/// `Suite.BeginOfAName…`, several with commas between them; one that is disabled shows nothing.
+Promises check_promises(const std::vector<SourceFile>& tree);
 
 }  // namespace payg::walls

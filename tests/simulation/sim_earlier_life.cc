@@ -24,11 +24,19 @@ constexpr std::size_t portion = 1000;
 
 // ---- the spool
 
+/// One thing after the other, as the spool's thread does them.
+std::chrono::nanoseconds SimNode::disk_time(std::chrono::nanoseconds takes) {
+  const MonotonicTime now = surroundings_.scheduler.now();
+  disk_is_free_at_ = std::max(disk_is_free_at_, now) + takes;
+  return disk_is_free_at_ - now;
+}
+
 /// BillingThread::write_spool().
 void SimNode::write_spool() {
+  drop_settled(life_->biller.take_settled());
   if (auto charges = life_->biller.take_unrecorded(moment()); !charges.empty()) {
-    surroundings_.scheduler.in(random_.between(300us, 8ms), [this, charges = std::move(charges),
-                                                             error = wall_error_, life = lives_] {
+    surroundings_.scheduler.in(disk_time(random_.between(300us, 8ms)), [this, charges = std::move(charges),
+                                                                        error = wall_error_, life = lives_] {
       // A disk goes on for a moment without the process that asked it to write.
       const bool is_mine = life_ && life == lives_;
       const bool is_safe = !disk_is_full_ && (is_mine || random_.percent(50));
@@ -40,7 +48,6 @@ void SimNode::write_spool() {
       });
     });
   }
-  drop_settled(life_->biller.take_settled());
 }
 
 void SimNode::note_recorded(const std::vector<ChargeRequest>& charges, WallError error,
@@ -57,7 +64,7 @@ void SimNode::note_recorded(const std::vector<ChargeRequest>& charges, WallError
 
 void SimNode::drop_settled(std::vector<ChargeKey> keys) {
   if (keys.empty()) return;
-  later(random_.between(10us, 2ms), [this, keys = std::move(keys)] {
+  later(disk_time(random_.between(10us, 2ms)), [this, keys = std::move(keys)] {
     for (const ChargeKey& key : keys) spool_.erase(key);
   });
 }

@@ -81,7 +81,9 @@ void SimNode::start() {
 void SimNode::set_lease(std::chrono::milliseconds lease) {
   lease_ = lease;
   surroundings_.examiner.lease_is(number_, lease);
-  life_->biller.set_lease(lease);
+  // Broken: it takes the others for more patient than they are.
+  life_->biller.set_lease(lease +
+                          (has(Sabotage::lease_without_grace) ? surroundings_.scenario.outage_grace : 0ms));
 }
 
 void SimNode::kill() {

@@ -149,6 +149,7 @@ class SimNode {
   void note_recorded(const std::vector<billing::ChargeRequest>& charges, WallError error,
                      billing::Biller::Recorded outcome);
   void drop_settled(std::vector<billing::ChargeKey> keys);
+  std::chrono::nanoseconds disk_time(std::chrono::nanoseconds takes);
 
   // -- as Reception
   bool ledger_is_away() const;
@@ -180,7 +181,8 @@ class SimNode {
   };
   std::map<billing::ChargeKey, Kept> spool_;
   bool disk_is_full_ = false;
-  std::unique_ptr<Life> life_;  // none: it is down
+  MonotonicTime disk_is_free_at_{};  // when all is done that it was asked for
+  std::unique_ptr<Life> life_;       // none: it is down
 };
 
 }  // namespace payg::simulation

@@ -23,8 +23,13 @@ using namespace std::chrono_literals;
 using Milliseconds = std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
+#ifdef PAYG_SANITIZED
+constexpr int kills = 30;
+constexpr int fresh_ledgers = 5;
+#else
 constexpr int kills = 100;
 constexpr int fresh_ledgers = 15;
+#endif
 constexpr double units_per_credit = 3'600'000;
 constexpr PriceOfTime price{.units_per_increment = 360, .increment = 100ms};  // at 3.6 credits an hour
 

@@ -17,13 +17,13 @@ void log_ended(plugin::Host& host, std::int64_t sessions, std::string_view node,
                " had left open: " + posted.to_exact_string() + " credits");
 }
 
-void EarlierLife::begin(NodeRef node, const std::vector<LeftOpen>& left_open) {
+void EarlierLife::begin(NodeRef node, const std::vector<SessionKey>& left_open) {
   node_ = std::move(node);
   locked_in_a_row_ = 0;
   left_open_.clear();
   locked_.clear();
   // Those that are still to be charged come when they have been.
-  for (const LeftOpen& one : left_open)
+  for (const SessionKey& one : left_open)
     if (!replay_.holds({one.user, one.session})) left_open_.push_back(one);
 }
 

@@ -34,7 +34,7 @@ class EarlierLife {
       : host_(host), replay_(std::move(spooled)) {}
 
   /// Who settles it, and what the ledger said was open when that life began, in place of what it said before.
-  void begin(NodeRef node, const std::vector<LeftOpen>& left_open);
+  void begin(NodeRef node, const std::vector<SessionKey>& left_open);
 
   /// REQUIRES: begin() was called. One portion of charges and one of ends, so that nobody's charges wait for
   /// long. conflict: a later life of the node has begun, and all that is not settled stays in the spool.
@@ -56,9 +56,9 @@ class EarlierLife {
   plugin::Host& host_;
   NodeRef node_;
   SpoolReplay replay_;
-  std::size_t locked_in_a_row_ = 0;  // sessions with charges that were looked at since one was free
-  std::deque<LeftOpen> left_open_;   // to be ended
-  std::deque<LeftOpen> locked_;      // likewise, when all of those have been looked at
+  std::size_t locked_in_a_row_ = 0;   // sessions with charges that were looked at since one was free
+  std::deque<SessionKey> left_open_;  // to be ended
+  std::deque<SessionKey> locked_;     // likewise, when all of those have been looked at
   // Not said in the log yet; what a call did whose answer was lost is in neither.
   std::int64_t ended_ = 0;
   Credits posted_;

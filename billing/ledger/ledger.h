@@ -121,6 +121,20 @@ struct ChargeRequest {
 /// A session_limit is at most this, so that counting up to it stays cheap.
 inline constexpr std::uint32_t most_counted_sessions = 10'000;
 
+/// A session by the two ids that name it.
+struct SessionKey {
+  UserId user;
+  SessionId session;
+  bool operator==(const SessionKey&) const = default;
+
+  struct Hash {
+    std::size_t operator()(const SessionKey& key) const noexcept {
+      // The session's number is random already; the user's, which is not, tells the few apart that share one.
+      return std::hash<SessionId>{}(key.session) ^ (std::hash<UserId>{}(key.user) * 0x9e3779b97f4a7c15U);
+    }
+  };
+};
+
 /// Which charge of which session.
 struct ChargeKey {
   UserId user;
@@ -185,16 +199,10 @@ struct SessionRow {
   std::chrono::milliseconds granted{0};
 };
 
-/// A session that an earlier life of a node has left open.
-struct LeftOpen {
-  UserId user;
-  SessionId session;
-};
-
 /// What a node begins its life with.
 struct NodeStart {
   NodeLife life{};
-  std::vector<LeftOpen> left_open;  ///< to be ended (EndReason::node_lost); by users
+  std::vector<SessionKey> left_open;  ///< to be ended (EndReason::node_lost); by users
 };
 
 /// What others have changed that a node has to know, and who the nodes are.

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -11,20 +10,6 @@
 #include "billing/ledger/ledger.h"
 
 namespace payg::billing {
-
-/// A session by the two ids that name it.
-struct SessionKey {
-  UserId user;
-  SessionId session;
-  bool operator==(const SessionKey&) const = default;
-
-  struct Hash {
-    std::size_t operator()(const SessionKey& key) const noexcept {
-      // The session's number is random already; the user's, which is not, tells the few apart that share one.
-      return std::hash<SessionId>{}(key.session) ^ (std::hash<UserId>{}(key.user) * 0x9e3779b97f4a7c15U);
-    }
-  };
-};
 
 /// What became of charges of a spool.
 struct ReplayTally {
@@ -60,7 +45,7 @@ class SpoolReplay {
   void on_charged(std::span<const ChargeResult> results);
 
   /// Sessions whose charges are all with the ledger, since this was last asked: they are to be ended.
-  std::vector<LeftOpen> take_finished() { return std::exchange(finished_, {}); }
+  std::vector<SessionKey> take_finished() { return std::exchange(finished_, {}); }
   /// Charges that need not be kept any longer, since this was last asked.
   std::vector<ChargeKey> take_settled() { return std::exchange(settled_, {}); }
   /// Of sessions that are finished, and of those that are not what was bought, since this was last asked.
@@ -84,7 +69,7 @@ class SpoolReplay {
   std::deque<Pending> sessions_;        // in the order of their turns
   std::unordered_set<SessionKey, SessionKey::Hash> held_;
   std::size_t charges_left_;
-  std::vector<LeftOpen> finished_;
+  std::vector<SessionKey> finished_;
   std::vector<ChargeKey> settled_;
   ReplayTally tally_;
 };

@@ -95,7 +95,7 @@ class PostgresLives : public testing::Test {
       }
     });
   }
-  std::future<std::vector<LeftOpen>> start_beside() {
+  std::future<std::vector<SessionKey>> start_beside() {
     return std::async(std::launch::async, [this] {
       const auto own = open();
       for (;;) {

@@ -90,7 +90,7 @@ TEST_P(Nodes, OneThatStartsAgainIsToldWhatItsEarlierLifeLeftOpen) {
   ASSERT_EQ(left_open.size(), 2U);
   EXPECT_EQ(left_open[0].user, alice.id);
   EXPECT_EQ(left_open[1].user, bob.id);
-  for (const LeftOpen& one : left_open)
+  for (const SessionKey& one : left_open)
     end({.user = one.user, .session = one.session, .why = EndReason::node_lost, .at = new_year + 1h});
   EXPECT_EQ(value_of(ledger().live_sessions(std::nullopt)).size(), 1U);
   EXPECT_EQ(value_of(ledger().standing(bob.id)).last_session_end, new_year + 1h);

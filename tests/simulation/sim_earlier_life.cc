@@ -99,7 +99,7 @@ void SimNode::on_settled(const billing::LedgerResult<std::vector<billing::Charge
   if (!answer.ok()) return settled(Fate::unavailable);
   life_->replay->on_charged(*answer);
   drop_settled(life_->replay->take_settled());
-  for (const billing::LeftOpen& session : life_->replay->take_finished()) add_left_open(session);
+  for (const billing::SessionKey& session : life_->replay->take_finished()) add_left_open(session);
   const bool goes_on = life_->replay->charges_left() < life_->charges_before;
   life_->settle_turn = goes_on ? Turn::if_free : Turn::in_line;
   goes_on ? renew(&SimNode::settle) : settled(Fate::done);
@@ -111,8 +111,8 @@ void SimNode::settled(Fate fate) {
   fate == Fate::done ? become_ready() : not_prepared();
 }
 
-void SimNode::add_left_open(const billing::LeftOpen& session) {
-  const auto is_same = [&](const billing::LeftOpen& other) { return other.session == session.session; };
+void SimNode::add_left_open(const billing::SessionKey& session) {
+  const auto is_same = [&](const billing::SessionKey& other) { return other.session == session.session; };
   if (std::none_of(life_->left_open.begin(), life_->left_open.end(), is_same))
     life_->left_open.push_back(session);
 }
@@ -120,11 +120,11 @@ void SimNode::add_left_open(const billing::LeftOpen& session) {
 void SimNode::end_left_open() {
   if (life_->left_open.empty()) return settled(Fate::done);
   const auto count = static_cast<std::ptrdiff_t>(std::min(portion, life_->left_open.size()));
-  const std::vector<billing::LeftOpen> some(life_->left_open.end() - count, life_->left_open.end());
+  const std::vector<billing::SessionKey> some(life_->left_open.end() - count, life_->left_open.end());
   life_->left_open.erase(life_->left_open.end() - count, life_->left_open.end());
   const Turn turn = some.size() == 1 ? Turn::in_line : Turn::if_free;
   std::vector<EndRequest> ends;
-  for (const billing::LeftOpen& one : some)
+  for (const billing::SessionKey& one : some)
     ends.push_back({one.user, one.session, EndReason::node_lost, wall_now(), turn});
   surroundings_.ledger.end_sessions(sender(), ends, [this, some, life = lives_](const auto& answer) {
     on_node(life, [this, some, answer] {

@@ -48,7 +48,7 @@ struct SimNode::Life {
   billing::LeaseWatch watch;
   MonotonicTime watched_at{}, renewed_at{};
   std::size_t users_read = 0, ends_read = 0;
-  std::vector<billing::LeftOpen> left_open;
+  std::vector<billing::SessionKey> left_open;
   std::optional<billing::SpoolReplay> replay;  // none: not read yet
   std::size_t charges_before = 0;              // that were left in it before the last portion
   Turn settle_turn = Turn::if_free;

@@ -143,7 +143,7 @@ class SimNode {
   void settle();
   void on_settled(const billing::LedgerResult<std::vector<billing::ChargeResult>>& answer);
   void settled(Fate fate);
-  void add_left_open(const billing::LeftOpen& session);
+  void add_left_open(const billing::SessionKey& session);
   void end_left_open();
   void write_spool();
   void note_recorded(const std::vector<billing::ChargeRequest>& charges, WallError error,

@@ -203,8 +203,8 @@ void SimTables::post_usage(NodeNumber node, MonotonicTime older_than, MonotonicT
   }
 }
 
-std::vector<billing::LeftOpen> SimTables::left_open(NodeNumber node) const {
-  std::vector<billing::LeftOpen> open;
+std::vector<billing::SessionKey> SimTables::left_open(NodeNumber node) const {
+  std::vector<billing::SessionKey> open;
   for (const SessionId id : live_[index(node)]) {
     const SessionRow& row = sessions_.at(id);
     if (row.is_live) open.push_back({row.user, id});

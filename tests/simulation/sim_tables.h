@@ -91,7 +91,7 @@ class SimTables {
 
   billing::Purchase buy(const billing::ChargeRequest& request, billing::Credits balance) const;
   billing::Credits take(UserRow& user, billing::Credits balance, billing::Credits amount) const;
-  std::vector<billing::LeftOpen> left_open(NodeNumber node) const;
+  std::vector<billing::SessionKey> left_open(NodeNumber node) const;
   static std::size_t index(NodeNumber node) { return static_cast<std::size_t>(node); }
   bool has(Sabotage sabotage) const { return scenario_.sabotage == sabotage; }
   void post(billing::SessionId id, SessionRow& row, MonotonicTime at);

@@ -31,7 +31,7 @@ class EarlierLives : public testing::Test {
     EXPECT_TRUE(ledger->adjust(user.id, *Credits::parse(credits), name, "", now()).ok());
     return user;
   }
-  std::vector<LeftOpen> start_node() {
+  std::vector<SessionKey> start_node() {
     const NodeStart start = *ledger->start_node("node-1", 1h, now());
     self.life = start.life;
     return start.left_open;

@@ -72,8 +72,8 @@ class LargeSpool : public testing::Test {
     }
     return charges;
   }
-  static std::vector<LeftOpen> left_open_of(const std::vector<ChargeRequest>& spool) {
-    std::vector<LeftOpen> left_open;
+  static std::vector<SessionKey> left_open_of(const std::vector<ChargeRequest>& spool) {
+    std::vector<SessionKey> left_open;
     for (std::size_t i = 0; i < spool.size(); i += 2) left_open.push_back({spool[i].user, spool[i].session});
     return left_open;
   }

@@ -26,9 +26,9 @@ std::string text_of(const std::vector<ChargeRequest>& charges) {
   return text;
 }
 
-std::string text_of(const std::vector<LeftOpen>& sessions) {
+std::string text_of(const std::vector<SessionKey>& sessions) {
   std::string text;
-  for (const LeftOpen& one : sessions) text += std::to_string(one.session.value) + ' ';
+  for (const SessionKey& one : sessions) text += std::to_string(one.session.value) + ' ';
   return text;
 }
 

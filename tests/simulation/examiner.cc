@@ -222,7 +222,9 @@ void Examiner::check_cause(const Stay& stay, EndReason why, MonotonicTime at) {
     case EndReason::disabled:
       if (!was_disabled) cut("cut as disabled, and the user never was");
       break;
-    case EndReason::too_many: cut("cut as one too many, and there is no limit here"); break;
+    case EndReason::too_many:
+      if (user.found_no_room_at == MonotonicTime::min()) cut("cut as one too many, and there was room");
+      break;
     case EndReason::drained:
       if (!node.drains) cut("cut as drained, and the node goes on");
       break;
@@ -263,10 +265,17 @@ bool Examiner::may_start(const UserBook& user, MonotonicTime at, std::chrono::na
   return user.last_end && at - *user.last_end - sooner <= scenario_.start_terms.resume_window;
 }
 
+/// Where a session of his may be over of which the ledger does not know yet.
+bool Examiner::is_known_on(const UserBook& user, NodeNumber node) const {
+  return std::any_of(user.stays.begin(), user.stays.end(), [&](std::uint32_t place) {
+    return stays_[place].name.node == node && stays_[place].name.life == nodes_[index(node)].life;
+  });
+}
+
 void Examiner::decided(const VerdictSeen& seen, MonotonicTime at) {
-  static constexpr std::string_view verdicts[] = {"admitted: may start", "admitted: is live",
+  static constexpr std::string_view verdicts[] = {"admitted: may start",       "admitted: is live",
                                                   "refused: payment required", "refused: disabled",
-                                                  "refused: unavailable"};
+                                                  "refused: too many",         "refused: unavailable"};
   journal_.note({.at = at,
                  .what = verdicts[static_cast<std::size_t>(seen.verdict)],
                  .node = seen.node,
@@ -290,6 +299,12 @@ void Examiner::decided(const VerdictSeen& seen, MonotonicTime at) {
     case Verdict::started:
       if (!has_changed && user.state == billing::UserState::disabled) refuse("let in, and disabled");
       if (!has_changed && !is_unsure && !may_start(user, at, slack)) refuse("let in, and may not start");
+      if (!has_changed && !has_room(user) && !is_known_on(user, seen.node))
+        report(Law::session_limit, at, seen.user, {}, "let in, and has as many sessions as he may");
+      break;
+    case Verdict::too_many:
+      if (!has_changed && has_room(user))
+        report(Law::session_limit, at, seen.user, {}, "refused as too many, and there was room");
       break;
     case Verdict::payment_required:
       if (!has_changed && !is_unsure && may_start(user, at, -slack)) refuse("refused, and may start");

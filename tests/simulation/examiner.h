@@ -27,12 +27,13 @@ enum class Law : std::uint8_t {
   one_end,            ///< I6: every session has exactly one
   nothing_after_end,  ///< I6: nobody is charged, nor relayed, once it is there
   one_life,           ///< I6: what an earlier life of a node asks for is charged no more
-  lost_nodes,    ///< I6: the others end a node's sessions when it was silent for its lease, and only then
-  nothing_lost,  ///< I7
-  start,         ///< rule 2: who may start, and who may not
-  connected,     ///< rule 3: an increment is bought if a connection is open where it begins
-  one_payer,     ///< one session of (user, label) pays at a time
-  price,         ///< rule 4: what a charge costs and grants
+  lost_nodes,     ///< I6: the others end a node's sessions when it was silent for its lease, and only then
+  session_limit,  ///< a user has so many sessions and no more, and is told so when there is no room
+  nothing_lost,   ///< I7
+  start,          ///< rule 2: who may start, and who may not
+  connected,      ///< rule 3: an increment is bought if a connection is open where it begins
+  one_payer,      ///< one session of (user, label) pays at a time
+  price,          ///< rule 4: what a charge costs and grants
   increments_follow,  ///< rule 5: each begins where the last one ended
   paid_or_kept,       ///< bytes are permitted for what is paid, or safe on the node's disk
   outage,             ///< rule 7: on for at most outage_grace, and for no less
@@ -69,7 +70,7 @@ struct ChargeSeen {
   billing::Credits balance;  ///< in the ledger, after it
 };
 
-enum class Verdict : std::uint8_t { started, joined, payment_required, forbidden, unavailable };
+enum class Verdict : std::uint8_t { started, joined, payment_required, forbidden, too_many, unavailable };
 
 /// An answer to somebody who wanted to come in.
 struct VerdictSeen {
@@ -138,6 +139,8 @@ class Examiner {
   /// Somebody else is about to end a session of a node that was lost: ended() comes next.
   void taken_over(billing::SessionId session, NodeNumber lost, MonotonicTime at);
   void charged(const ChargeSeen& charge, MonotonicTime at);
+  /// Charge 1 of a session too many: nothing was charged.
+  void found_no_room(const billing::ChargeRequest& request, MonotonicTime at);
   void ended(const billing::EndRequest& end, MonotonicTime really_at, std::chrono::milliseconds wall_error,
              MonotonicTime at);
   void posted(UserId user, billing::SessionId session, billing::Credits amount, MonotonicTime at);
@@ -199,6 +202,7 @@ class Examiner {
     MonotonicTime disabled_at = MonotonicTime::max();      // max: he is not
     MonotonicTime was_disabled_at = MonotonicTime::min();  // last: a cut may still be on its way
     std::optional<MonotonicTime> last_end;
+    MonotonicTime found_no_room_at = MonotonicTime::min();
     std::optional<NodeNumber> taken_from;         // which may still think that he is there
     std::chrono::milliseconds last_end_error{0};  // the largest: the latest end by the clocks counts
     MonotonicTime changed_at = MonotonicTime::min();
@@ -272,6 +276,10 @@ class Examiner {
   Stay* stay_of(const SessionBook& session);
 
   // -- coming in
+  bool has_room(const UserBook& user) const {
+    return scenario_.session_limit == 0 || user.open_sessions < scenario_.session_limit;
+  }
+  bool is_known_on(const UserBook& user, NodeNumber node) const;
   bool may_start(const UserBook& user, MonotonicTime at, std::chrono::nanoseconds sooner) const;
 
   const Scenario& scenario_;
@@ -286,6 +294,7 @@ class Examiner {
   std::unordered_map<billing::SessionId, std::uint32_t> by_id_;
   std::unordered_set<std::uint64_t> references_;
   std::unordered_set<billing::SessionId> end_asked_;
+  std::unordered_set<billing::SessionId> without_room_;
   struct KeptCharge {
     UserId user;
     NodeNumber node{};

@@ -109,6 +109,9 @@ Examiner::SessionBook* Examiner::first_charge(const ChargeSeen& charge, Monotoni
   const auto number = static_cast<std::uint32_t>(sessions_.size() - 1);
   by_id_.emplace(charge.request.session, number);
   book_of(user).sessions.push_back(number);
+  if (!has_room(book_of(user)))
+    report(Law::session_limit, at, user, charge.request.session,
+           "begins, and he has " + std::to_string(book_of(user).open_sessions) + " sessions");
   ++book_of(user).open_sessions;
   ++nodes_[index(charge.node)].signs.open_sessions;
   check_one_payer(sessions_.back(), at);
@@ -232,6 +235,14 @@ void Examiner::charged(const ChargeSeen& charge, MonotonicTime at) {
   add(user, -charge.amount.units(), at);
   if (stay) stay->covered_until = std::max(stay->covered_until, session->paid_until);
   check_books(who, charge.balance, at);
+}
+
+void Examiner::found_no_room(const billing::ChargeRequest& request, MonotonicTime at) {
+  journal_.note({.at = at, .what = "found no room", .user = request.user, .session = request.session});
+  book_of(request.user).found_no_room_at = at;
+  without_room_.insert(request.session);
+  if (has_room(book_of(request.user)))
+    report(Law::session_limit, at, request.user, request.session, "found no room, and there is some");
 }
 
 void Examiner::answer_is_missing(SessionId id) {
@@ -369,8 +380,8 @@ void Examiner::check_kept(MonotonicTime at) {
     const auto found = by_id_.find(id);
     const bool is_there = found != by_id_.end() && sessions_[found->second].number >= kept.number;
     const bool ran_dry = user.was_empty_at >= kept.at - scenario_.outage_grace;
-    const bool was_ended =
-        end_asked_.contains(id) || user.was_disabled_at >= kept.at - 2 * scenario_.outage_grace;
+    const bool was_ended = end_asked_.contains(id) || without_room_.contains(id) ||
+                           user.was_disabled_at >= kept.at - 2 * scenario_.outage_grace;
     const bool was_slept_over = nodes_[index(kept.node)].slept_at >= kept.at;
     const bool was_taken_over = found != by_id_.end() && sessions_[found->second].was_taken_over;
     if (!is_there && !ran_dry && !was_ended && !was_slept_over && !was_taken_over)
@@ -399,6 +410,7 @@ std::string_view name_of(Law law) noexcept {
     case Law::cut_in_time: return "I5: nothing is relayed beyond the last grant";
     case Law::one_end: return "I6: every session reaches exactly one end";
     case Law::nothing_after_end: return "I6: nothing is charged or relayed after the end";
+    case Law::session_limit: return "a user has as many sessions as he may, on all nodes together";
     case Law::one_life: return "I6: an earlier life of a node charges nothing";
     case Law::lost_nodes:
       return "I6: the others end what a node has that was silent for its lease, and only that";

@@ -67,6 +67,14 @@ void die_often_while_people_start(Scenario& scenario) {
   scenario.late_once_in = 10;
 }
 
+/// Whose sessions end all at once, and who comes back to any node.
+void come_back_often(Scenario& scenario) {
+  scenario.nodes = most_nodes;
+  scenario.session_limit = 1;
+  happen_often(scenario, {Fault::drains, Fault::operators});
+  scenario.fault_pause = 30s;
+}
+
 /// What a part is for.
 void bring_about(Scenario& scenario, Sabotage part) {
   switch (part) {
@@ -87,6 +95,9 @@ void bring_about(Scenario& scenario, Sabotage part) {
     case Sabotage::take_from_the_living:
     case Sabotage::end_what_was_ended:
     case Sabotage::leave_the_lost: return be_silent_often(scenario);
+    case Sabotage::limit_on_each_node:
+    case Sabotage::limit_holds_on:
+    case Sabotage::limit_at_the_door: return come_back_often(scenario);
     case Sabotage::lease_without_grace: return relay_often_without_the_ledger(scenario);
     default: return;  // matters whenever anybody is connected
   }
@@ -129,6 +140,7 @@ Scenario make_scenario(std::uint64_t seed, Size size) {
   made.lease_slack = random.percent(50) ? billing::shortest_lease_slack : billing::usual_lease_slack;
   made.start_terms = {.minimum_to_start = Credits::from_units(2'880'000), .resume_window = 10min};
   made.heavy_percent = static_cast<unsigned>(random.between(20, 80));
+  made.session_limit = random.one_of<std::uint32_t>({0, 0, 1, 2, 3});
   return made;
 }
 
@@ -160,7 +172,8 @@ std::string describe(const Scenario& scenario) {
          std::to_string(scenario.nodes) + " nodes, " + std::to_string(scenario.length.count()) +
          " min, increment " + std::to_string(scenario.terms.increment.count()) + " ms, grace " +
          std::to_string(scenario.outage_grace.count()) + " ms, lease slack " +
-         std::to_string(scenario.lease_slack.count()) + " ms, faults " + (faults.empty() ? "none" : faults) +
+         std::to_string(scenario.lease_slack.count()) + " ms, limit " +
+         std::to_string(scenario.session_limit) + ", faults " + (faults.empty() ? "none" : faults) +
          (scenario.sabotage == Sabotage::none ? "" : ", broken: " + std::string(name_of(scenario.sabotage)));
 }
 
@@ -207,6 +220,9 @@ std::string_view name_of(Sabotage sabotage) noexcept {
     case Sabotage::forget_purchase: return "forget_purchase";
     case Sabotage::charge_in_any_life: return "charge_in_any_life";
     case Sabotage::take_from_the_living: return "take_from_the_living";
+    case Sabotage::limit_on_each_node: return "limit_on_each_node";
+    case Sabotage::limit_holds_on: return "limit_holds_on";
+    case Sabotage::limit_at_the_door: return "limit_at_the_door";
     case Sabotage::end_what_was_ended: return "end_what_was_ended";
     case Sabotage::drop_cut: return "drop_cut";
     case Sabotage::drop_closed: return "drop_closed";

@@ -75,6 +75,9 @@ enum class Sabotage : std::uint8_t {
   forget_purchase,        ///< acknowledges before COMMIT
   charge_in_any_life,     ///< charges for a node that has started again since
   take_from_the_living,   ///< ends what a lost node had a while later, whether or not it has come back
+  limit_on_each_node,     ///< counts a user's sessions on the node that asks alone
+  limit_holds_on,         ///< counts a session that has ended for a while longer
+  limit_at_the_door,      ///< lets charge 1 pass
   end_what_was_ended,     ///< ends those of a lost node's sessions again that have ended
   // the node
   drop_cut,     ///< tells nobody that a session is to be closed
@@ -107,6 +110,9 @@ inline constexpr std::array all_sabotages = {Sabotage::charge_again_on_retry,
                                              Sabotage::forget_purchase,
                                              Sabotage::charge_in_any_life,
                                              Sabotage::take_from_the_living,
+                                             Sabotage::limit_on_each_node,
+                                             Sabotage::limit_holds_on,
+                                             Sabotage::limit_at_the_door,
                                              Sabotage::end_what_was_ended,
                                              Sabotage::drop_cut,
                                              Sabotage::drop_closed,
@@ -144,7 +150,8 @@ struct Scenario {
   std::chrono::milliseconds lease_slack{0};
   billing::Terms terms;
   billing::StartTerms start_terms;
-  unsigned heavy_percent = 0;  ///< of the users who hold long connections; the others browse
+  std::uint32_t session_limit = 0;  ///< of one user on all nodes together; 0: any number
+  unsigned heavy_percent = 0;       ///< of the users who hold long connections; the others browse
   Locking locking = Locking::skips;
   Sabotage sabotage = Sabotage::none;
 };

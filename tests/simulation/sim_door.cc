@@ -93,6 +93,9 @@ void SimNode::decide(ConnectionId connection, UserId user, Label label, Monotoni
   if (standing.user.state == billing::UserState::disabled)
     return judge(connection, user, Verdict::forbidden, asked_at);
   if (!may_start(standing, left)) return judge(connection, user, Verdict::payment_required, asked_at);
+  const std::uint32_t limit = surroundings_.scenario.session_limit;
+  const bool is_at_limit = limit > 0 && standing.live_sessions >= std::int64_t{limit};
+  if (is_at_limit && left == Left::long_ago) return judge(connection, user, Verdict::too_many, asked_at);
   const auto seat = life_->table.join(user, label_for(connection, label), {});
   let_in(connection, user, label, *seat);
   judge(connection, user, Verdict::started, asked_at, seat->session);

@@ -130,6 +130,20 @@ Credits SimTables::take(UserRow& user, Credits balance, Credits amount) const {
   return user.balance;
 }
 
+/// Of all nodes; two kinds of damage count otherwise.
+std::int64_t SimTables::counted_sessions(const UserRow& user, std::optional<NodeNumber> asking) const {
+  if (has(Sabotage::limit_on_each_node))
+    return std::count_if(user.live.begin(), user.live.end(),
+                         [&](SessionId id) { return sessions_.at(id).node == asking; });
+  const bool holds_on = has(Sabotage::limit_holds_on) && user.last_end;
+  return static_cast<std::int64_t>(user.live.size()) + (holds_on ? 1 : 0);
+}
+
+bool SimTables::has_room(NodeNumber node, const UserRow& user, const ChargeRequest& request) const {
+  if (request.number != 1 || request.session_limit == 0 || has(Sabotage::limit_at_the_door)) return true;
+  return counted_sessions(user, node) < std::int64_t{request.session_limit};
+}
+
 ChargeResult SimTables::charge(const Sender& sender, const ChargeRequest& request,
                                std::optional<Credits> balance_seen, MonotonicTime at) {
   const NodeNumber node = sender.node;
@@ -145,6 +159,10 @@ ChargeResult SimTables::charge(const Sender& sender, const ChargeRequest& reques
   if (request.number != last + 1 && !has(Sabotage::charge_again_on_retry)) return fenced();
 
   const Credits balance = has(Sabotage::stale_balance) && balance_seen ? *balance_seen : user.balance;
+  if (balance > Credits() && !has_room(node, user, request)) {
+    examiner_.found_no_room(request, at);
+    return {.outcome = Outcome::too_many, .amount = {}, .balance = user.balance};
+  }
   const Purchase bought = buy(request, balance);
   if (bought.amount == Credits()) return answer(bought, user.balance);
   const Credits rest = take(user, balance, bought.amount);
@@ -240,6 +258,7 @@ billing::Standing SimTables::standing(UserId who, MonotonicTime at) {
   billing::Standing standing{.user = {}, .balance = user.balance, .last_session_end = user.last_end};
   standing.user.id = who;
   standing.user.state = user.state;
+  standing.live_sessions = counted_sessions(user, std::nullopt);
   return standing;
 }
 

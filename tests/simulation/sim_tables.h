@@ -89,6 +89,8 @@ class SimTables {
     bool is_live = true;
   };
 
+  bool has_room(NodeNumber node, const UserRow& user, const billing::ChargeRequest& request) const;
+  std::int64_t counted_sessions(const UserRow& user, std::optional<NodeNumber> asking) const;
   billing::Purchase buy(const billing::ChargeRequest& request, billing::Credits balance) const;
   billing::Credits take(UserRow& user, billing::Credits balance, billing::Credits amount) const;
   std::vector<billing::SessionKey> left_open(NodeNumber node) const;

@@ -46,7 +46,7 @@ const std::vector<Damage>& damages() {
       {Sabotage::restart_without_settling, {Law::one_end}},
       {Sabotage::answer_of_the_last_batch,
        {Law::cut_in_time, Law::increments_follow, Law::no_cut_without_cause, Law::paid_or_kept}},
-      {Sabotage::deadline_from_answer, {Law::increments_follow, Law::cut_in_time}},
+      {Sabotage::deadline_from_answer, {Law::increments_follow, Law::cut_in_time, Law::connected}},
       {Sabotage::deadline_by_wall_clock,
        {Law::increments_follow, Law::cut_in_time, Law::connected, Law::paid_or_kept}},
       {Sabotage::ignore_grace, {Law::outage}},
@@ -62,13 +62,13 @@ const std::vector<Damage>& damages() {
   return all;
 }
 
-/// The first finding in as many small worlds as it takes.
+/// The first finding. Most are found in the first world, wherever one begins.
 struct Caught {
   Scenario scenario;
   Report report;
 };
 std::optional<Caught> catch_it(Sabotage part) {
-  constexpr std::uint64_t most_worlds = 100;
+  constexpr std::uint64_t most_worlds = 5;
   for (std::uint64_t seed = 1; seed <= most_worlds; ++seed) {
     const bool needs_crowd = part == Sabotage::locks_in_order_asked;
     const Scenario scenario =

@@ -38,7 +38,26 @@ void lose_often(Scenario& scenario) {
 
 void be_late_often(Scenario& scenario) {
   happen_often(scenario, {Fault::late_answers, Fault::long_locks});
-  scenario.late_once_in = 100;
+  scenario.late_once_in = 10;
+}
+
+void be_away_often(Scenario& scenario) {
+  happen_often(scenario, {Fault::outages, Fault::kills});
+  scenario.outage_grace = 5min;
+}
+
+/// Whose balance ends within the day.
+void run_dry_often(Scenario& scenario) {
+  scenario.terms = terms_at(Rate::from_thousandths(2'400), 60s);
+  happen_often(scenario, {});
+}
+
+/// While they are connected, and the ledger learns of it before their node does.
+void disable_often(Scenario& scenario) {
+  happen_often(scenario, {Fault::operators, Fault::late_answers});
+  scenario.fault_pause = 1min;
+  scenario.late_once_in = 30;
+  scenario.heavy_percent = 80;
 }
 
 /// Nodes that lose sessions to each other.
@@ -58,8 +77,6 @@ void relay_often_without_the_ledger(Scenario& scenario) {
 
 /// A node that many come to, for a short time, and that dies while their charges are on their way.
 void die_often_while_people_start(Scenario& scenario) {
-  for (std::uint64_t user = scenario.users.size() + 1; user <= 300; ++user)
-    scenario.users.push_back(UserId{user});
   scenario.nodes = 1;
   scenario.heavy_percent = 0;
   happen_often(scenario, {Fault::kills, Fault::late_answers});
@@ -77,17 +94,24 @@ void come_back_often(Scenario& scenario) {
 
 /// What a part is for.
 void bring_about(Scenario& scenario, Sabotage part) {
+  constexpr std::uint64_t enough = 300;
+  for (std::uint64_t user = scenario.users.size() + 1; user <= enough; ++user)
+    scenario.users.push_back(UserId{user});
+  scenario.session_limit = 0;
   switch (part) {
     case Sabotage::charge_again_on_retry:
     case Sabotage::credit_again_on_retry:
     case Sabotage::end_again: return lose_often(scenario);
     case Sabotage::stale_balance:
     case Sabotage::deadline_from_answer: return be_late_often(scenario);
-    case Sabotage::sell_to_the_disabled: return happen_often(scenario, {Fault::operators});
+    case Sabotage::clamp_after:
+    case Sabotage::below_zero:
+    case Sabotage::round_grant_up: return run_dry_often(scenario);
+    case Sabotage::sell_to_the_disabled: return disable_often(scenario);
     case Sabotage::restart_without_settling: return happen_often(scenario, {Fault::kills});
-    case Sabotage::ignore_grace:
-    case Sabotage::write_no_spool: return happen_often(scenario, {Fault::outages});
-    case Sabotage::restart_without_spool: return happen_often(scenario, {Fault::outages, Fault::kills});
+    case Sabotage::ignore_grace: return happen_often(scenario, {Fault::outages});
+    case Sabotage::write_no_spool:
+    case Sabotage::restart_without_spool: return be_away_often(scenario);
     case Sabotage::deadline_by_wall_clock: return happen_often(scenario, {Fault::wall_jumps});
     case Sabotage::no_renewal_after_reload: return happen_often(scenario, {Fault::reloads});
     case Sabotage::charge_in_any_life: return die_often_while_people_start(scenario);
@@ -118,8 +142,10 @@ billing::Terms make_terms(std::uint64_t random) {
 }
 
 std::chrono::milliseconds lease_for(const Scenario& scenario, const billing::Terms& terms) {
-  const bool forgets = scenario.sabotage == Sabotage::lease_without_grace;
-  return terms.increment + (forgets ? 0ms : scenario.outage_grace) + scenario.lease_slack;
+  const bool is_shorter = scenario.sabotage == Sabotage::lease_without_grace;
+  const auto lease = terms.increment + (is_shorter ? 0ms : scenario.outage_grace) + scenario.lease_slack;
+  // The lease bounds the grace as well.
+  return scenario.sabotage == Sabotage::ignore_grace ? lease + 1000h : lease;
 }
 
 Scenario make_scenario(std::uint64_t seed, Size size) {
@@ -160,7 +186,7 @@ Scenario make_crowd(std::uint64_t seed) {
 Scenario break_part(Scenario scenario, Sabotage part) {
   scenario.sabotage = part;
   if (part == Sabotage::locks_in_order_asked) scenario.locking = Locking::waits_as_asked;
-  bring_about(scenario, part);
+  if (part != Sabotage::none) bring_about(scenario, part);
   return scenario;
 }
 

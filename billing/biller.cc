@@ -28,12 +28,12 @@ Biller::~Biller() = default;
 
 void Biller::set_terms(const Terms& terms) {
   if (terms_.empty() || terms_.back() != terms) terms_.push_back(terms);
+  longest_increment_ = std::max(longest_increment_, terms.increment);
 }
 
 std::chrono::milliseconds Biller::outage_grace() const {
   auto grace = settings_.outage_grace;
-  if (settings_.lease)
-    grace = std::min(grace, *settings_.lease - shortest_lease_slack - terms_.back().increment);
+  if (settings_.lease) grace = std::min(grace, *settings_.lease - shortest_lease_slack - longest_increment_);
   return std::max(grace, BillerSettings::least_outage_grace);
 }
 
@@ -136,7 +136,11 @@ void Biller::end_all(EndReason why, const Moment& moment) {
 
 void Biller::wake(const Moment& moment) {
   const MonotonicTime before = std::exchange(awake_at_, moment.now).value_or(moment.now);
-  if (!settings_.lease || moment.now - before <= *settings_.lease) return;
+  if (settings_.lease && moment.now - before > *settings_.lease) lose_what_is_live(moment);
+}
+
+/// Nothing of it is asked for any more.
+void Biller::lose_what_is_live(const Moment& moment) {
   for (Session* session : table_.metered_sessions(std::nullopt)) {
     if (session->meter->is_live())
       change(*session, moment, [](Meter& meter) { meter.fenced(EndReason::node_lost); });
@@ -144,6 +148,8 @@ void Biller::wake(const Moment& moment) {
 }
 
 void Biller::advance(const Moment& moment) {
+  // Who had been let in before the door was closed: no life of this node has sold him anything, nor will.
+  if (life_is_over_ && counters_.sessions_live > 0) lose_what_is_live(moment);
   give_up_on_spool(moment);
   while (!deadlines_.empty() && deadlines_.top().at <= moment.now) {
     const Deadline due = deadlines_.top();
@@ -162,7 +168,10 @@ void Biller::catch_up(Session& session, const Moment& moment) {
   if (limit <= moment.now && limit <= session.meter->deadline()) {
     return change(session, moment, [](Meter& meter) { meter.cut(EndReason::unavailable); });
   }
-  if (session.meter->deadline() > moment.now) return schedule(session);
+  if (session.meter->deadline() > moment.now) {
+    permit(session);  // the grace has become longer
+    return schedule(session);
+  }
   const AtDeadline who = table_.at_watched(session);
   change(session, moment, [&](Meter& meter) { meter.reach_deadline(who, terms_.back()); });
 }
@@ -173,7 +182,7 @@ std::vector<ChargeRequest> Biller::take_charges(const Moment& moment, Turn turn)
   bring_back_postponed(charges_, moment);
   std::vector<ChargeRequest> charges;
   Lane<Due>& lane = charges_.of(turn);
-  if (moment.now < lane.next()) return charges;
+  if (moment.now < lane.next() || life_is_over_) return charges;
   for (; !lane.waiting.empty() && charges.size() < most_at_once(turn); lane.waiting.pop_front()) {
     const Due due = lane.waiting.front();
     Session* session = table_.find(due.session);
@@ -240,8 +249,10 @@ void Biller::on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, c
   std::vector<Due> asked = std::exchange(charges_.of(turn).under_way, {});
   if (turn == Turn::if_free)
     charges_find_no_ledger_ = !answer.ok() && answer.error().code == LedgerError::Code::unavailable;
-  if (!answer.ok() && answer.error().code == LedgerError::Code::conflict)
-    end_all(EndReason::node_lost, moment);  // a later life of the node has begun
+  if (!answer.ok() && answer.error().code == LedgerError::Code::life_is_over) {
+    life_is_over_ = true;
+    end_all(EndReason::node_lost, moment);
+  }
   if (!answer.ok() || answer->size() != asked.size()) {
     charges_.take_back(std::move(asked), turn, moment.now + pause_after_failure(charges_.of(turn).failures));
     return advance(moment);
@@ -419,7 +430,8 @@ void Biller::settle(const Recording& before, Session& session) {
 
 MonotonicTime Biller::next_deadline() const {
   const MonotonicTime deadline = deadlines_.empty() ? MonotonicTime::max() : deadlines_.top().at;
-  return std::min({deadline, charges_.next(), charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
+  const MonotonicTime charging = life_is_over_ ? MonotonicTime::max() : charges_.next();
+  return std::min({deadline, charging, charges_are_tried_first() ? MonotonicTime::max() : ends_.next(),
                    next_recording(), judge_recording_at_, next_sign_of_being_awake()});
 }
 

@@ -133,10 +133,11 @@ class Biller {
   /// What to charge now, at most one increment of each session; empty: nothing, or some are under way.
   std::vector<ChargeRequest> take_charges(const Moment& moment, Turn turn = Turn::if_free);
   /// The answer to the charges under way. With `unavailable`, or anything else that answers no single
-  /// request, the same is asked again later. With `conflict` this is the node no more: all is cut, and what
-  /// is owed stays so, for whoever starts with this node's spool.
+  /// request, the same is asked again later. With life_is_over this is the node no more: all is cut, and
+  /// what is owed stays so, for whoever starts with this node's spool.
   void on_charges(const LedgerResult<std::vector<ChargeResult>>& answer, const Moment& moment,
                   Turn turn = Turn::if_free);
+  bool life_is_over() const noexcept { return life_is_over_; }
   /// The same for the sessions whose end is to be written. Not asked while charges find no ledger.
   std::vector<EndRequest> take_ends(const Moment& moment, Turn turn = Turn::if_free);
   void on_ends(const LedgerResult<std::vector<EndResult>>& answer, const Moment& moment,
@@ -248,6 +249,7 @@ class Biller {
   Recording recorded_and_owed(const Session& session) const;
   void settle(const Recording& before, Session& session);
   void keep(const Recording& written);
+  void lose_what_is_live(const Moment& moment);
   void give_up_on_spool(const Moment& moment);
   void give_up_if_too_late(plugin::SessionHandle handle, const Moment& moment);
   ChargeRequest request_for(const Session& session, std::uint32_t number, const Moment& moment) const;
@@ -268,11 +270,13 @@ class Biller {
   BillerSettings settings_;
   const RandomSource random_;
   std::deque<Terms> terms_;  // all that were ever in force, because meters point to theirs; the last one is
+  std::chrono::milliseconds longest_increment_{0};  // of those: what was sold may still be running
 
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   Lanes<Due> charges_;
   Lanes<DueEnd> ends_;
   bool charges_find_no_ledger_ = false;
+  bool life_is_over_ = false;
 
   std::deque<Unrecorded> unrecorded_;
   std::vector<Recording> recording_;  // being written

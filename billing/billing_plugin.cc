@@ -13,6 +13,7 @@
 #include "billing/node_keeper.h"
 #include "billing/reception.h"
 #include "billing/spool/left_spools.h"
+#include "config/duration.h"
 
 namespace payg::billing {
 namespace {
@@ -93,7 +94,8 @@ struct BillingPlugin::Node {
         reader(factory, health),
         reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
         billing({biller, plugin.host_, health, factory, std::move(spool),
-                 [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); }}),
+                 [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); },
+                 [&plugin] { plugin.on_superseded(); }}),
         admin_ledger("payg-admin-db", factory, AdminServer::max_waiting_calls),
         report_ledger("payg-report-db", factory, AdminServer::max_waiting_reports),
         keeper(factory,
@@ -171,7 +173,7 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
               config->spool + ": " + std::to_string((*spool)->unreadable_lines()) +
                   " lines cannot be read: a crash has torn the last write, or the disk is broken; the file "
                   "as it was is " +
-                  config->spool + ".damaged");
+                  ((*spool)->damaged_file().empty() ? "lost" : (*spool)->damaged_file()));
   }
 
   warn_of_left_spools(config->spool);
@@ -194,8 +196,8 @@ void BillingPlugin::warn_of_left_spools(const std::string& own_path) {
         LogLevel::warning, "billing",
         left.path + ": holds " + std::to_string(left.charges) + " charges of node " + left.node + ", " +
             left.price.to_exact_string() +
-            " credits, and no process has it. If that is what this node was called before, start it once with"
-            " node = \"" +
+            " credits, and no process has it. If no process runs by that name any more, here or elsewhere (it"
+            " would be put out of service), start one once with node = \"" +
             left.node + "\" and spool = \"" + left.path +
             "\", so that what its sessions owe is charged; if they may be lost, remove the file");
   }
@@ -233,7 +235,11 @@ void BillingPlugin::apply(const config::BillingConfig& config) {
   node_->reception.set_wrong_tokens_per_minute(config.wrong_tokens_per_minute);
   node_->reception.set_session_limit(config.max_sessions_per_user);
   node_->table.set_max_sessions(config.max_sessions);
-  node_->keeper.set_lease(config.node_lease);
+  if (const auto in_force = node_->keeper.set_lease(config.node_lease); in_force != config.node_lease)
+    host_.log(LogLevel::info, "billing",
+              "node_lease stays at " + config::format_duration(in_force) +
+                  " until the next start: what was "
+                  "bought under the longer one may still be running");
   node_->billing.post([terms = terms_of(config.pricing), grace = config.outage_grace,
                        limit = config.max_sessions_per_user](Biller& biller, auto&) {
     biller.set_terms(terms);

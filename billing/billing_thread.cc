@@ -39,6 +39,7 @@ BillingThread::BillingThread(Dependencies with)
       host_(with.host),
       health_(with.health),
       on_cut_(std::move(with.on_cut)),
+      on_life_over_(std::move(with.on_life_over)),
       ledger_("payg-charges", with.factory, max_batches_waiting),
       line_("payg-line", with.factory, max_batches_waiting),
       // Its file was opened before there are threads, where what is wrong with it can be said.
@@ -105,6 +106,7 @@ void BillingThread::work_through(const std::vector<Task>& tasks) {
   for (const Task& task : tasks) task(biller_, now);
   biller_.advance(now);
   for (const Cut& cut : biller_.take_cuts()) on_cut_(cut);
+  if (biller_.life_is_over() && on_life_over_) std::exchange(on_life_over_, nullptr)();
   send_what_is_due(Turn::if_free, now);
   send_what_is_due(Turn::in_line, now);
   write_spool(now);

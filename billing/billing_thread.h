@@ -37,6 +37,8 @@ class BillingThread {
     LedgerFactory factory;
     std::unique_ptr<Spool> spool;
     CutHandler on_cut;
+    /// The ledger sells this life of the node nothing any more. On the billing thread, once; must not block.
+    std::function<void()> on_life_over;
   };
 
   /// Everything referred to outlives the thread.
@@ -87,6 +89,7 @@ class BillingThread {
   plugin::Host& host_;
   LedgerHealth& health_;
   const CutHandler on_cut_;
+  std::function<void()> on_life_over_;  // none: it was called
 
   // The billing thread's alone.
   NodeRef node_;

@@ -37,7 +37,7 @@ class EarlierLife {
   void begin(NodeRef node, const std::vector<SessionKey>& left_open);
 
   /// REQUIRES: begin() was called. One portion of charges and one of ends, so that nobody's charges wait for
-  /// long. conflict: a later life of the node has begun, and all that is not settled stays in the spool.
+  /// long. life_is_over: a later life of the node has begun, and all that is not settled stays in the spool.
   LedgerResult<Left> settle(Ledger& ledger);
   /// Of those who were locked one, in his turn: a user may be locked whenever he is looked at.
   LedgerResult<Done> settle_one_in_line(Ledger& ledger);

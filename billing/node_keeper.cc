@@ -32,7 +32,7 @@ constexpr auto usage_post_age = 50min;
 
 template <class T>
 bool says_life_is_over(const LedgerResult<T>& answer) {
-  return !answer && answer.error().code == LedgerError::Code::conflict;
+  return !answer && answer.error().code == LedgerError::Code::life_is_over;
 }
 
 std::string superseded(const std::string& node) {
@@ -51,6 +51,7 @@ NodeKeeper::NodeKeeper(LedgerFactory factory, Settings settings, LedgerHealth& h
       self_{.name = settings_.node},
       earlier_life_(host, std::move(settings_.spooled)),
       watch_(settings_.node),
+      known_lease_(settings_.lease),
       pause_(look_interval),
       usage_posted_at_(host.clock().now()),
       lease_(settings_.lease) {}
@@ -117,8 +118,9 @@ void NodeKeeper::run() {
   }
 }
 
-void NodeKeeper::set_lease(std::chrono::milliseconds lease) noexcept {
+std::chrono::milliseconds NodeKeeper::set_lease(std::chrono::milliseconds lease) noexcept {
   if (lease > lease_.load()) lease_ = lease;
+  return lease_;
 }
 
 // ---- getting ready
@@ -169,9 +171,13 @@ LedgerResult<NodeKeeper::Life> NodeKeeper::begin_life(Ledger& ledger) {
     self_.life = started->life;
     earlier_life_.begin(self_, started->left_open);
   }
-  renewed_at_ = now;
-  known_lease_ = lease;
+  lease_is_known(lease, now);
   return Life::goes_on;
+}
+
+void NodeKeeper::lease_is_known(std::chrono::milliseconds lease, MonotonicTime now) {
+  renewed_at_ = now;
+  if (std::exchange(known_lease_, lease) != lease) listener_.on_lease_extended(lease);
 }
 
 /// All that is free: whose user is locked is tried again at the next look, and holds up nobody who wants to
@@ -269,8 +275,7 @@ NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {
   if (says_life_is_over(renewed)) return Life::is_over;
   report("renewing the lease", renewed);
   if (renewed.ok()) {
-    renewed_at_ = now;
-    if (std::exchange(known_lease_, lease) != lease) listener_.on_lease_extended(lease);
+    lease_is_known(lease, now);
   } else {
     // Nor could anybody else, perhaps: a ledger may be read and not written.
     watch_.missed();

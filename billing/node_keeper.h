@@ -83,8 +83,9 @@ class NodeKeeper {
   std::string failure() const;
 
   /// From the next renewal on, when it is longer than it was: what was bought under the longer lease may
-  /// still be running when the settings ask for a shorter one. One thread.
-  void set_lease(std::chrono::milliseconds lease) noexcept;
+  /// still be running when the settings ask for a shorter one. Returns the one that will be in force. One
+  /// thread.
+  std::chrono::milliseconds set_lease(std::chrono::milliseconds lease) noexcept;
 
   void stop();
 
@@ -97,6 +98,7 @@ class NodeKeeper {
   Prepared prepare(Ledger& ledger);
   LedgerResult<Life> prepare_step_by_step(Ledger& ledger);
   LedgerResult<Life> begin_life(Ledger& ledger);
+  void lease_is_known(std::chrono::milliseconds lease, MonotonicTime now);
   LedgerResult<Life> settle_earlier_life(Ledger& ledger);
   LedgerResult<EarlierLife::Left> settle_portion(Ledger& ledger);
   LedgerResult<Done> provide_demo_user(Ledger& ledger);
@@ -130,7 +132,7 @@ class NodeKeeper {
   ChangeMark mark_;
   LeaseWatch watch_;
   MonotonicTime renewed_at_{};
-  std::chrono::milliseconds known_lease_{};     // to the ledger
+  std::chrono::milliseconds known_lease_;       // to the ledger, once it knows one
   std::string last_lost_;                       // whose sessions were ended last
   std::chrono::milliseconds pause_;             // before the next look
   std::map<std::string, std::string> failing_;  // what does, and what the log has said of it

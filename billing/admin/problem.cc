@@ -90,6 +90,7 @@ Reply in_words_of_the_port(const LedgerError& error) {
       return problem(Problem::insufficient_credits, "It would leave less than zero; nothing was changed.");
     case LedgerError::Code::invalid:
       return problem(Problem::invalid_value, "The ledger does not accept these values.");
+    case LedgerError::Code::life_is_over:
     case LedgerError::Code::broken: break;
   }
   return problem(Problem::internal, "The log says more.");

@@ -52,6 +52,7 @@ std::string_view name_of(LedgerError::Code code) noexcept {
     case LedgerError::Code::not_found: return "not_found";
     case LedgerError::Code::already_exists: return "already_exists";
     case LedgerError::Code::conflict: return "conflict";
+    case LedgerError::Code::life_is_over: return "life_is_over";
     case LedgerError::Code::insufficient: return "insufficient";
     case LedgerError::Code::invalid: return "invalid";
     case LedgerError::Code::broken: return "broken";

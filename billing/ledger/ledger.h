@@ -37,7 +37,8 @@ struct LedgerError {
     unavailable,  ///< the database cannot be reached or gave up: the outcome of a write is unknown, ask again
     not_found,    ///< no such user, session or order
     already_exists,  ///< the name is taken
-    conflict,        ///< the same idempotency key or reference with other content; the node's life is over
+    conflict,        ///< the same idempotency key or reference with other content
+    life_is_over,    ///< a later life of the node that asks has begun, or it never had one
     insufficient,    ///< the balance does not cover it; nothing was changed
     invalid,         ///< an argument breaks the rules stated at the call
     broken,          ///< the database answered something that cannot be: our bug, or someone edited it
@@ -354,12 +355,12 @@ class Ledger {
 
   // -- nodes
   /// Announces a node, before its first charge: begins a life of it and its lease. Two processes by one name
-  /// cannot both be it: whoever started last is, and the other one's renewals are a conflict. Comes between
-  /// no charge of the earlier life and its COMMIT: a charge is in left_open, or it is fenced. Waits for those
-  /// that are under way, a while at most: `unavailable` then.
+  /// cannot both be it: whoever started last is, and the other one is told life_is_over. Comes between no
+  /// charge of the earlier life and its COMMIT: a charge is in left_open, or it is refused so. Waits for
+  /// those that are under way, a while at most: `unavailable` then.
   virtual LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                              WallTime at) = 0;
-  /// Raises the node's beat; from here on its lease is this long. conflict: another life of it has begun.
+  /// Raises the node's beat; from here on its lease is this long. May be told life_is_over.
   virtual LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) = 0;
   /// What was changed since that mark was given: users who were made, or whose token or state was changed,
   /// and sessions of `node` that somebody else ended. Each change that was not visible then, whatever the
@@ -377,8 +378,7 @@ class Ledger {
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// conflict: the node's life is over, or never was; none of them is charged, nor told what it bought
-  /// before. What was never charged is still owed then, and the next life of the node may charge it. Sessions
+  /// life_is_over: none of them is charged, nor told what it bought before. What was never charged is still owed then, and the next life of the node may charge it. Sessions
   /// count for a session_limit from their charge 1 to their end, also within one call; a session that finds
   /// neither balance nor room may be told either. Waits for nobody who has one of the users locked: those are
   /// answered `later`, the others as ever. Only a request that is alone may stand in line. REQUIRES: at most

@@ -115,7 +115,7 @@ LedgerError not_covered() {
   return {LedgerError::Code::insufficient, "the balance does not cover it"};
 }
 LedgerError life_is_over() {
-  return {LedgerError::Code::conflict, "another process has started by the name of this node"};
+  return {LedgerError::Code::life_is_over, "another process has started by the name of this node"};
 }
 LedgerError unreadable(std::string_view what) {
   return {LedgerError::Code::broken, "the database holds an unreadable " + std::string(what)};

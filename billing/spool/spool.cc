@@ -125,11 +125,12 @@ Outcome Spool::read() {
   return Done{};
 }
 
-/// What cannot be read may still tell somebody something. Without the link there is no more than the log.
-void Spool::keep_damaged() const {
-  const std::string damaged = path_ + ".damaged";
-  ::unlink(damaged.c_str());
-  (void)::link(path_.c_str(), damaged.c_str());
+/// What cannot be read may still tell somebody something.
+void Spool::keep_damaged() {
+  const std::string next = path_ + ".next", damaged = path_ + ".damaged";
+  ::unlink(next.c_str());
+  if (::link(path_.c_str(), next.c_str()) == 0 && ::rename(next.c_str(), damaged.c_str()) == 0)
+    damaged_file_ = damaged;
 }
 
 void Spool::read_lines(std::string_view lines) {

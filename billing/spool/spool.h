@@ -37,9 +37,10 @@ class Spool {
   /// What is in it, by users and sessions, in the order of the numbers.
   std::vector<ChargeRequest> charges() const;
   std::size_t size() const noexcept { return kept_.size(); }
-  /// Lines that could not be read when it was opened: of a write that a crash has torn, or a broken disk. The
-  /// file as it was is kept beside it then, as FILE.damaged.
+  /// Lines that could not be read when it was opened: of a write that a crash has torn, or a broken disk.
   std::size_t unreadable_lines() const noexcept { return unreadable_; }
+  /// The file as it was, with those lines: FILE.damaged. Empty: there were none, or it could not be kept.
+  const std::string& damaged_file() const noexcept { return damaged_file_; }
 
   /// Safe on the disk when it returns ok. Else none of them is kept, and what was before is. A charge that is
   /// there already is replaced.
@@ -55,7 +56,7 @@ class Spool {
   Result<Done, std::string> lock();
   Result<Done, std::string> read();
   void read_lines(std::string_view lines);
-  void keep_damaged() const;
+  void keep_damaged();
   bool append(std::string_view lines, std::size_t count);
   bool empty();
   Result<Done, std::string> write_anew();
@@ -69,6 +70,7 @@ class Spool {
   std::size_t length_ = 0;  // of the file
   std::size_t lines_ = 0;   // behind the header
   std::size_t unreadable_ = 0;
+  std::string damaged_file_;
   std::map<ChargeKey, ChargeRequest> kept_;
 };
 

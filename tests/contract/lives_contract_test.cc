@@ -31,7 +31,7 @@ TEST_P(Lives, ASessionThatAnEarlierLifeStartsTooLateIsRefusedAndCostsNothing) {
   const User alice = user_with("alice", credits(1));
   const NodeRef earlier = begin();
   const NodeRef newest = begin();
-  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 1)), "conflict");
+  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 1)), "life_is_over");
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(1));
   EXPECT_EQ(books().run("SELECT count(*) FROM metered_sessions"), "0");
   EXPECT_EQ(charge_as(ledger(), newest, minute(alice, session_a, 1)), Outcome::granted);
@@ -42,8 +42,8 @@ TEST_P(Lives, AnEarlierLifeIsRefusedAlsoOnASessionThatIsStillOpen) {
   const NodeRef earlier = begin();
   EXPECT_EQ(charge_as(ledger(), earlier, minute(alice, session_a, 1)), Outcome::granted);
   begin();
-  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 2)), "conflict");
-  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 1)), "conflict")
+  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 2)), "life_is_over");
+  EXPECT_EQ(refusal_as(ledger(), earlier, minute(alice, session_a, 1)), "life_is_over")
       << "nor is it told again what it bought";
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(1).minus(minute_price).value());
 }
@@ -57,8 +57,8 @@ TEST_P(Lives, WhatAnEarlierLifeBeganTheNewestOneMayCharge) {
 TEST_P(Lives, ANodeThatWasNeverStartedIsSoldNothing) {
   const User alice = user_with("alice", credits(1));
   const NodeRef other = begin();
-  EXPECT_EQ(refusal_as(ledger(), {"node-2", other.life}, minute(alice, session_a, 1)), "conflict");
-  EXPECT_EQ(refusal_as(ledger(), {"node-2", {}}, minute(alice, session_a, 1)), "conflict");
+  EXPECT_EQ(refusal_as(ledger(), {"node-2", other.life}, minute(alice, session_a, 1)), "life_is_over");
+  EXPECT_EQ(refusal_as(ledger(), {"node-2", {}}, minute(alice, session_a, 1)), "life_is_over");
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(1));
 }
 
@@ -91,7 +91,7 @@ class PostgresLives : public testing::Test {
       for (;;) {
         const auto result = charge_in_the_end(*own, self, request);
         if (result) return std::string(result->outcome == Outcome::granted ? "granted" : "not granted");
-        if (refusal_of(result) == "conflict") return refusal_of(result);
+        if (refusal_of(result) == "life_is_over") return refusal_of(result);
       }
     });
   }

@@ -64,9 +64,9 @@ TEST_P(Nodes, ARenewalRaisesTheBeatAndSaysHowLongTheLeaseIs) {
 TEST_P(Nodes, OnlyTheNewestLifeRenewsTheLease) {
   const NodeLife first = start().life;
   const NodeLife second = start().life;
-  EXPECT_EQ(refusal_of(ledger().renew_lease({std::string(node), first}, lease)), "conflict");
+  EXPECT_EQ(refusal_of(ledger().renew_lease({std::string(node), first}, lease)), "life_is_over");
   EXPECT_EQ(refusal_of(ledger().renew_lease({std::string(node), second}, lease)), "ok");
-  EXPECT_EQ(refusal_of(ledger().renew_lease({"never-started", second}, lease)), "conflict");
+  EXPECT_EQ(refusal_of(ledger().renew_lease({"never-started", second}, lease)), "life_is_over");
 }
 
 TEST_P(Nodes, EveryNodeIsSeenByEveryNode) {

@@ -64,6 +64,13 @@ TEST_F(BillerSpool, WhatIsOwedByALifeThatIsOverIsCutAndKept) {
   rig.run_for(5s);
   EXPECT_EQ(rig.cut(begun_in_the_outage), EndReason::node_lost);
   EXPECT_EQ(numbers_kept(), (std::vector<std::uint32_t>{1, 2})) << "for whoever starts with this spool";
+  EXPECT_TRUE(rig.biller.life_is_over());
+  const int asked = till.batches;
+  const auto let_in_before = rig.connect(bob);
+  EXPECT_EQ(rig.cut(let_in_before), EndReason::node_lost);
+  rig.run_for(1h);
+  EXPECT_EQ(numbers_kept().size(), 2U) << "he owes nothing";
+  EXPECT_EQ(till.batches, asked) << "there is no use in asking again";
 }
 
 TEST_F(BillerSpool, TheFirstChargeIsKeptWithLabelAndExit) {
@@ -298,6 +305,32 @@ TEST_F(BillerSpool, NobodyIsRelayedForLongerThanTheOthersWaitForHim) {
   till.mood = MapTill::Mood::away;
   node.run_for(30min);
   EXPECT_EQ(node.cut(again), std::nullopt) << "the ledger knows the longer lease now";
+}
+
+TEST_F(BillerSpool, WhatWasSoldByTheLongerIncrementCountsForTheGraceThatTheLeaseAllows) {
+  BillerSettings settings;
+  settings.lease = 15min + 30s;
+  constexpr Terms ten_minutes{
+      .price = Credits::from_units(480'000), .increment = 10min, .rate = minute_at_eighty_cents.rate};
+  MeterRig node{till, ten_minutes, settings};
+  const auto session = node.connect(alice);
+  till.mood = MapTill::Mood::away;
+  node.biller.set_terms(minute_at_eighty_cents);
+  node.biller.set_outage_grace(14min);
+  node.run_for(30min);
+  EXPECT_LT(*node.cut_at(session), FakeClock::start + *settings.lease);
+}
+
+TEST_F(BillerSpool, AGraceThatIsMadeLongerInAnOutageIsRelayedToItsEnd) {
+  rig.biller.set_outage_grace(90s);
+  const auto session = rig.connect(alice);
+  rig.run_for(30s);
+  till.mood = MapTill::Mood::away;
+  rig.run_for(110s);
+  EXPECT_EQ(relayed_until(session), 2min + 30s + slack);
+  rig.biller.set_outage_grace(1h);
+  rig.run_for(11s);
+  EXPECT_EQ(relayed_until(session), 3min + slack);
 }
 
 // ---- asking again

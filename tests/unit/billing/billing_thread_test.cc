@@ -60,13 +60,13 @@ class BillingThreads : public testing::Test {
   LedgerHealth health{host};
   SessionTable table{10'000};
   std::uint64_t random = 0;
-  std::atomic<int> cuts = 0;
+  std::atomic<int> cuts = 0, lives_over = 0;
   Signal held_up, go_on;
   Biller biller{table, minute_at_eighty_cents, {}, [this] { return random += 64; }};
   std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
   BillingThread thread{{biller, host, health, failing(factory, faults),
                         Spool::open(folder.path() + "/spool", "node-1").value(),
-                        [this](const Cut&) { ++cuts; }}};
+                        [this](const Cut&) { ++cuts; }, [this] { ++lives_over; }}};
 };
 
 TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {
@@ -86,6 +86,9 @@ TEST_F(BillingThreads, OfAProcessThatWasSupersededASessionThatBeginsIsCutAndCost
   (void)start_node();
   connect(alice.id);
   EXPECT_TRUE(eventually([&] { return cuts == 1; }));
+  connect(alice.id);
+  EXPECT_TRUE(eventually([&] { return cuts == 2; }));
+  EXPECT_EQ(lives_over, 1) << "said once, so that nobody else is let in";
   EXPECT_TRUE(ledger->live_sessions(std::nullopt)->empty());
   EXPECT_EQ(*ledger->balance(alice.id), *Credits::parse("10"));
 }

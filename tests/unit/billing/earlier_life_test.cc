@@ -157,7 +157,7 @@ TEST_F(EarlierLives, WhatALifeThatIsOverMeanwhileWouldChargeStaysInItsSpoolForTh
   (void)start_node();  // by another process, with a spool of its own
   const auto left = life.settle(*ledger);
   ASSERT_FALSE(left.ok());
-  EXPECT_EQ(left.error().code, LedgerError::Code::conflict);
+  EXPECT_EQ(left.error().code, LedgerError::Code::life_is_over);
   EXPECT_TRUE(life.take_settled_charges().empty()) << "of a session that only this spool knows of";
   EXPECT_EQ(history(alice), "0 minutes in 0");
   EarlierLife next = restart({minute(alice, 1), minute(alice, 2)});

@@ -21,7 +21,7 @@ Charged MapTill::charge(const std::vector<billing::ChargeRequest>& requests) {
   ++batches;
   if (mood == Mood::away) return away();
   if (mood == Mood::selling_to_another_life)
-    return billing::LedgerError{billing::LedgerError::Code::conflict, "the test says so"};
+    return billing::LedgerError{billing::LedgerError::Code::life_is_over, "the test says so"};
   std::vector<billing::ChargeResult> results;
   for (const auto& request : requests) results.push_back(charge_one(request));
   if (mood == Mood::losing_answers) return away();

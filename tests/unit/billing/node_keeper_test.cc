@@ -196,6 +196,18 @@ TEST_F(Keeper, RenewsTheLeaseAsTimeGoesBy) {
       << "never shorter than it was";
 }
 
+TEST_F(Keeper, SaysThatTheLedgerKnowsALeaseWhichWasExtendedBeforeItAnswered) {
+  const auto faults = std::make_shared<LedgerFaults>();
+  NodeKeeper keeper(failing(factory, faults), settings, health, host, listener());
+  faults->set(LedgerFault::refused);
+  keeper.start();
+  ASSERT_TRUE(eventually([&] { return faults->calls() >= 1; }));
+  EXPECT_EQ(keeper.set_lease(2h), 2h);
+  faults->set(LedgerFault::none);
+  ready.wait();
+  EXPECT_EQ(extended.load(), 2h);
+}
+
 TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
   ASSERT_TRUE(ledger->migrate().ok());
   const User alice = add_user("alice", 1);

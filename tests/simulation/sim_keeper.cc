@@ -161,21 +161,20 @@ void SimNode::renewed(Fate fate, Step then) {
   (this->*then)();
 }
 
-/// NodeKeeper::end_sessions_of_lost_nodes().
+/// NodeKeeper::end_sessions_of_a_lost_node().
 void SimNode::take_over() {
   const bool looks = !signs_.empty() && !has(Sabotage::leave_the_lost);
-  take_over_next(looks ? life_->watch.lost() : std::vector<billing::NodeSign>{});
-}
-
-void SimNode::take_over_next(std::vector<billing::NodeSign> lost) {
+  const auto lost = looks ? life_->watch.lost() : std::vector<billing::NodeSign>{};
   if (lost.empty()) return settle();
-  const billing::NodeSign sign = lost.back();
-  lost.pop_back();
+  const auto next = std::find_if(lost.begin(), lost.end(),
+                                 [this](const auto& sign) { return sign.node > life_->last_lost; });
+  const billing::NodeSign sign = next != lost.end() ? *next : lost.front();
+  life_->last_lost = sign.node;
   surroundings_.ledger.end_lost_sessions(
-      sender(), sign, [this, lost, node = sign.node, life = lives_](const auto& portion) {
-        on_node(life, [this, lost, node, portion] {
+      sender(), sign, [this, node = sign.node, life = lives_](const auto& portion) {
+        on_node(life, [this, node, portion] {
           if (portion.ok() && portion->next == billing::LostPortion::Next::done) life_->watch.settled(node);
-          take_over_next(lost);
+          settle();
         });
       });
 }

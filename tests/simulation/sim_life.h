@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct SimNode::Life {
   bool is_prepared = false;
   std::chrono::nanoseconds pause{0};  // before the next look
   billing::LeaseWatch watch;
+  std::string last_lost;  // whose sessions were ended last
   MonotonicTime watched_at{}, renewed_at{};
   std::size_t users_read = 0, ends_read = 0;
   std::vector<billing::SessionKey> left_open;

@@ -134,7 +134,6 @@ class SimNode {
   void renew(Step then);
   void renewed(Fate fate, Step then);
   void take_over();
-  void take_over_next(std::vector<billing::NodeSign> lost);
   void finish_keeping();
   void post_usage();
 

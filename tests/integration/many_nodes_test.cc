@@ -201,7 +201,7 @@ TEST_F(ManyNodes, OneThatWasStoppedForLongerThanItsLeaseNeitherChargesNorRelaysW
   RawClient tunnel = a.http_tunnel(alice, late);
   ASSERT_EQ(tunnel.read_exactly(5), "hello");
   ASSERT_TRUE(becomes(live_sessions, 1));
-  a.proxy().process().signal(SIGSTOP);
+  a.proxy().process().pause();
   speak.set();
   tunnel.send("anybody there?");
   ASSERT_TRUE(becomes("SELECT count(*) FROM metered_sessions WHERE why = 'node_lost'", 1));

@@ -26,11 +26,6 @@ ProxySettings with_short_permit() {
   return settings;
 }
 
-bool is_stopped(const Process& process) {
-  const std::string stat = read_file("/proc/" + std::to_string(process.pid()) + "/stat");
-  return stat.find(") T ") != std::string::npos;
-}
-
 /// Takes what the kernel still brings when nobody sends any more.
 std::uint64_t drain(RawClient& client) {
   constexpr milliseconds silence{500};  // longer than the kernel takes to send something again
@@ -66,8 +61,7 @@ TEST(AStoppedProxy, MovesAtMostOnePieceOfASessionThatRanOutMeanwhile) {
   const auto over = steady_clock::now() + permitted;
   arrived += client.read_exactly(1'000'000).size();
 
-  proxy.process().signal(SIGSTOP);
-  ASSERT_TRUE(eventually([&] { return is_stopped(proxy.process()); }));
+  proxy.process().pause();
   arrived += drain(client);
   ASSERT_TRUE(eventually([&] { return steady_clock::now() > over; }));
   proxy.process().signal(SIGCONT);

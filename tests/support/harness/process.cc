@@ -97,6 +97,15 @@ void Process::signal(int number) const {
   if (!status_) ::kill(pid_, number);
 }
 
+void Process::pause() const {
+  signal(SIGSTOP);
+  // The parent hears of it when the whole group of threads has stopped (ptrace(2), "Group-stop").
+  siginfo_t news{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WEXITED | WNOWAIT) != 0 ||
+      news.si_code != CLD_STOPPED)
+    throw HarnessError("the process cannot be stopped");
+}
+
 bool Process::running() {
   if (status_) return false;
   int raw = 0;

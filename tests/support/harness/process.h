@@ -45,6 +45,8 @@ class Process {
 
   pid_t pid() const { return pid_; }
   void signal(int number) const;
+  /// SIGSTOP; returns when none of its threads runs any more.
+  void pause() const;
   bool running();
   /// Waits for its end; one that does not end within `patience` is killed, and a HarnessError thrown.
   ExitStatus wait();

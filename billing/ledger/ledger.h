@@ -378,11 +378,12 @@ class Ledger {
   /// One result for each request, in order. Charge n is granted only when n-1 is the last one in the table;
   /// when n already is the last one, the stored answer is given again. Charge 1 creates the session's row;
   /// when it finds no balance at all (amount 0) no row is made. A request with any other number is fenced.
-  /// life_is_over: none of them is charged, nor told what it bought before. What was never charged is still owed then, and the next life of the node may charge it. Sessions
-  /// count for a session_limit from their charge 1 to their end, also within one call; a session that finds
-  /// neither balance nor room may be told either. Waits for nobody who has one of the users locked: those are
-  /// answered `later`, the others as ever. Only a request that is alone may stand in line. REQUIRES: at most
-  /// one request for each session; the sessions run on `node`.
+  /// life_is_over: none of them is charged, nor told what it bought before. What was never charged is still
+  /// owed then, and the next life of the node may charge it. Sessions count for a session_limit from their
+  /// charge 1 to their end, also within one call; a session that finds neither balance nor room may be told
+  /// either. Waits for nobody who has one of the users locked: those are answered `later`, the others as
+  /// ever. Only a request that is alone may stand in line. REQUIRES: at most one request for each session;
+  /// the sessions run on `node`.
   virtual LedgerResult<std::vector<ChargeResult>> charge(const NodeRef& node,
                                                          std::span<const ChargeRequest> requests) = 0;
   /// Ends sessions and posts what they were charged and have not posted. Ending what has ended, or never had

@@ -6,6 +6,9 @@
 namespace payg::billing {
 namespace {
 
+/// Tells how long connecting took, and decides nothing else.
+const SystemClock machine_clock;
+
 constexpr std::string_view sqlite_prefix = "sqlite:";
 constexpr std::string_view expected = "expected \"sqlite:PATH\" or \"postgresql://…\"";
 
@@ -35,7 +38,7 @@ Result<LedgerFactory, std::string> open_ledger(std::string_view url) {
     std::string copy(url);
     if (auto mistake = check_postgres_url(copy); !mistake.empty()) return mistake;
     return LedgerFactory([hosts = std::make_shared<PostgresHosts>(std::move(copy))] {
-      return std::make_unique<PostgresLedger>(hosts);
+      return std::make_unique<PostgresLedger>(hosts, machine_clock);
     });
   }
   return std::string(expected);

@@ -20,19 +20,13 @@ constexpr std::chrono::seconds connect_limit{3};  // for each host of the URL
 // Longer than the server may take by limits_of() for two statements, one that locks and one that does what
 // the transaction is for.
 constexpr std::chrono::milliseconds call_silence = Ledger::longest_silence - connect_limit;
+// Of a call that spent the rest on connecting, which takes longer than connect_limit says where a name has
+// many addresses or the URL a limit of its own.
+constexpr std::chrono::milliseconds least_silence = connect_limit;
 static_assert(connect_limit * PostgresHosts::most_asked < Ledger::longest_silence,
               "who gets no connection, or one to the last of them, has not waited for longer");
 constexpr std::chrono::milliseconds report_silence = std::chrono::minutes(20);
 constexpr std::chrono::milliseconds farewell_silence = std::chrono::seconds(1);
-
-std::chrono::milliseconds silence_of(PostgresConnection::Patience patience) {
-  switch (patience) {
-    case PostgresConnection::Patience::report: return report_silence;
-    case PostgresConnection::Patience::farewell: return farewell_silence;
-    case PostgresConnection::Patience::call: break;
-  }
-  return call_silence;
-}
 
 void ignore_notice(void*, const char*) {}
 
@@ -299,6 +293,7 @@ std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
                                    static_cast<const char*>(nullptr)};
   const std::string connect_timeout = std::to_string(connect_limit.count());
   const PostgresHosts::Order order = hosts_->order();
+  const MonotonicTime asked_at = clock_.now();
   const std::array values = {connect_timeout.c_str(),
                              "5000",
                              "5",
@@ -313,12 +308,13 @@ std::optional<PostgresConnection::Failure> PostgresConnection::connect() {
                              static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
   if (PQstatus(connection_.get()) != CONNECTION_OK) {
-    hosts_->note_all_away();
+    hosts_->note_all_away(order);
     return lost();
   }
   PQsetNoticeProcessor(connection_.get(), ignore_notice, nullptr);
   if (PQsetnonblocking(connection_.get(), 1) != 0) return lost();
-  spent_ = connect_limit * hosts_->note_connected(PQhost(connection_.get()), PQport(connection_.get()));
+  hosts_->note_connected(PQhost(connection_.get()), PQport(connection_.get()));
+  spent_ = clock_.now() - asked_at;
   return std::nullopt;
 }
 
@@ -346,7 +342,7 @@ std::optional<pg_result*> PostgresConnection::next_result(Patience patience) {
 
 PostgresConnection::Readiness PostgresConnection::wait(short events, Patience patience) {
   pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  const auto limit = patience == Patience::call ? call_silence - spent_ : silence_of(patience);
+  const auto limit = silence_of(patience);
   int ready = 0;
   do {
     ready = poll(&descriptor, 1, static_cast<int>(limit.count()));
@@ -356,6 +352,16 @@ PostgresConnection::Readiness PostgresConnection::wait(short events, Patience pa
     return Readiness::silent;
   }
   return (descriptor.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? Readiness::input : Readiness::output;
+}
+
+std::chrono::milliseconds PostgresConnection::silence_of(Patience patience) const {
+  switch (patience) {
+    case Patience::report: return report_silence;
+    case Patience::farewell: return farewell_silence;
+    case Patience::call: break;
+  }
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(Ledger::longest_silence - spent_);
+  return std::clamp(left, least_silence, call_silence);
 }
 
 void PostgresConnection::roll_back() {

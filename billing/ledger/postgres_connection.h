@@ -11,6 +11,7 @@
 
 #include "billing/ledger/ledger.h"
 #include "billing/ledger/postgres_hosts.h"
+#include "plugin/base/clock.h"
 
 struct pg_conn;
 struct pg_result;
@@ -88,7 +89,9 @@ class PostgresConnection {
     farewell,
   };
 
-  explicit PostgresConnection(std::shared_ptr<PostgresHosts> hosts) : hosts_(std::move(hosts)) {}
+  /// `clock` outlives it, and tells how long connecting took.
+  PostgresConnection(std::shared_ptr<PostgresHosts> hosts, const Clock& clock)
+      : hosts_(std::move(hosts)), clock_(clock) {}
 
   /// Runs the statements as one transaction; one result for each. Deadlocks and serialization failures are
   /// tried again inside, and so is, once and on a new connection, what met a connection that was lost while
@@ -137,19 +140,20 @@ class PostgresConnection {
   std::optional<pg_result*> next_result(Patience patience);
   enum class Readiness { input, output, silent };
   Readiness wait(short events, Patience patience);
+  /// How long wait() waits.
+  std::chrono::milliseconds silence_of(Patience patience) const;
   void roll_back();
   /// Gives the connection up.
   Failure lost();
   bool waited_in_vain_ = false;
-  /// Of the call's patience, on hosts that gave no connection; at most, because one that refuses takes no
-  /// time.
-  std::chrono::milliseconds spent_{0};
+  MonotonicTime::duration spent_{0};  ///< of the call's patience, on connecting
   bool is_silent_ = false;  ///< it was given up because the server said nothing, not because it was cut
 
   struct Finish {
     void operator()(pg_conn* connection) const noexcept;
   };
   const std::shared_ptr<PostgresHosts> hosts_;
+  const Clock& clock_;
   unsigned silences_before_ = 0;  ///< of any connection, when this one was made
   std::unique_ptr<pg_conn, Finish> connection_;
 };

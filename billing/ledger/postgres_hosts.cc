@@ -75,6 +75,7 @@ PostgresHosts::Order PostgresHosts::order() const {
   for (std::size_t i = 0; i < std::min(hosts_.size(), most_asked); ++i) {
     const Host& host = hosts_[i];
     const bool is_first = i == 0;
+    order.asked.push_back(host);
     append(order.hosts, host.name, is_first);
     append(order.addresses, host.address, is_first);
     append(order.ports, host.port, is_first);
@@ -85,14 +86,15 @@ PostgresHosts::Order PostgresHosts::order() const {
   return order;
 }
 
-std::size_t PostgresHosts::note_connected(std::string_view host, std::string_view port) {
-  return move(host, port, Place::front);
+void PostgresHosts::note_connected(std::string_view host, std::string_view port) {
+  move(host, port, Place::front);
 }
 
-void PostgresHosts::note_all_away() {
+void PostgresHosts::note_all_away(const Order& order) {
   const std::lock_guard lock(mutex_);
-  const auto asked = static_cast<std::ptrdiff_t>(std::min(hosts_.size(), most_asked));
-  std::rotate(hosts_.begin(), hosts_.begin() + asked, hosts_.end());
+  std::stable_partition(hosts_.begin(), hosts_.end(), [&order](const Host& host) {
+    return std::find(order.asked.begin(), order.asked.end(), host) == order.asked.end();
+  });
 }
 
 void PostgresHosts::note_silent(std::string_view host, std::string_view port) {
@@ -112,15 +114,13 @@ bool PostgresHosts::Host::is(std::string_view host, std::string_view at_port) co
          (port.empty() ? default_port : std::string_view(port)) == at_port;
 }
 
-std::size_t PostgresHosts::move(std::string_view host, std::string_view port, Place place) {
+void PostgresHosts::move(std::string_view host, std::string_view port, Place place) {
   const std::lock_guard lock(mutex_);
   const auto found =
       std::find_if(hosts_.begin(), hosts_.end(), [&](const Host& each) { return each.is(host, port); });
-  if (found == hosts_.end()) return 0;
-  const auto before = static_cast<std::size_t>(found - hosts_.begin());
+  if (found == hosts_.end()) return;
   place == Place::front ? std::rotate(hosts_.begin(), found, found + 1)
                         : std::rotate(found, found + 1, hosts_.end());
-  return before;
 }
 
 }  // namespace payg::billing

@@ -17,10 +17,15 @@ class PostgresHosts {
 
   const std::string& url() const noexcept { return url_; }
 
-  /// As libpq takes them, separated by commas
-  /// (https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS); all empty when the URL
-  /// leaves no choice.
+  struct Host {
+    std::string name, address, port;
+    bool operator==(const Host&) const = default;
+    bool is(std::string_view host, std::string_view at_port) const;
+  };
   struct Order {
+    std::vector<Host> asked;  ///< empty when the URL leaves no choice
+    /// As libpq takes them, separated by commas
+    /// (https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS).
     std::string hosts, addresses, ports;
   };
   /// One connection asks so many of them at most: each that has vanished takes seconds.
@@ -28,11 +33,11 @@ class PostgresHosts {
   /// The one that works first, those that fell silent or gave no connection last, the others as in the URL.
   Order order() const;
 
-  /// A connection to it was made; both as PQhost() and PQport() name it. Returns how many were asked before
-  /// it.
-  std::size_t note_connected(std::string_view host, std::string_view port);
-  /// None of an order gave a connection: others come first now, if there are any.
-  void note_all_away();
+  /// A connection to it was made; both as PQhost() and PQport() name it.
+  void note_connected(std::string_view host, std::string_view port);
+  /// None of that order gave a connection: all others come before these now. Several who had the same order
+  /// may find so, one after the other, and it is as if one had.
+  void note_all_away(const Order& order);
   /// A connection to it was given up because nothing came from it.
   void note_silent(std::string_view host, std::string_view port);
   /// How often that has happened. Who connected when it was less does not know whether his server is silent
@@ -40,13 +45,8 @@ class PostgresHosts {
   unsigned silences() const;
 
  private:
-  struct Host {
-    std::string name, address, port;
-    bool is(std::string_view host, std::string_view at_port) const;
-  };
   enum class Place { front, back };
-  /// Returns its place before.
-  std::size_t move(std::string_view host, std::string_view port, Place place);
+  void move(std::string_view host, std::string_view port, Place place);
 
   const std::string url_;
   mutable std::mutex mutex_;

@@ -21,8 +21,9 @@ namespace payg::billing {
 /// for. Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
 class PostgresLedger final : public Ledger {
  public:
-  /// `hosts` is shared by all ledgers of one URL.
-  explicit PostgresLedger(std::shared_ptr<PostgresHosts> hosts) : connection_(std::move(hosts)) {}
+  /// `hosts` is shared by all ledgers of one URL. `clock` outlives the ledger.
+  PostgresLedger(std::shared_ptr<PostgresHosts> hosts, const Clock& clock)
+      : connection_(std::move(hosts), clock) {}
 
   LedgerResult<int> migrate() override;
   LedgerResult<int> schema() override;

@@ -7,8 +7,11 @@
 #include <fstream>
 #include <future>
 
+#include "billing/ledger/postgres_ledger.h"
 #include "tests/contract/books.h"
 #include "tests/fakes/failing_ledger.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/harness/patience.h"
 #include "tests/support/postgres_lock.h"
 #include "tests/support/postgres_relay.h"
 #include "tests/support/postgres_server.h"
@@ -203,6 +206,31 @@ TEST(PostgresFaults, OfManyHostsThatAreSilentAtOnceACallAsksSomeAndTheNextOneThe
   EXPECT_EQ(asked(), 5);
   EXPECT_EQ(refusal_of(factory()->schema()), "ok");
   EXPECT_EQ(asked(), 5) << "the one that works is asked first from then on";
+}
+
+/// A minute goes by whenever it is looked at.
+class HastyClock final : public Clock {
+ public:
+  MonotonicTime now() const noexcept override {
+    clock_.advance(1min);
+    return clock_.now();
+  }
+  WallTime wall_now() const noexcept override { return clock_.wall_now(); }
+
+ private:
+  mutable FakeClock clock_;
+};
+
+TEST(PostgresFaults, WhoSpentAllItsPatienceOnConnectingStillGivesUpASilentServer) {
+  const PostgresDatabase database;
+  PostgresRelay relay(database.url());
+  const HastyClock clock;
+  PostgresLedger ledger(std::make_shared<PostgresHosts>(relay.url()), clock);
+  relay.hold_at("schema_migrations");
+  auto answer = std::async(std::launch::async, [&] { return ledger.schema(); });
+  EXPECT_TRUE(eventually([&] { return answer.wait_for(0s) == std::future_status::ready; }));
+  relay.go_on();
+  EXPECT_EQ(refusal_of(answer.get()), "unavailable");
 }
 
 TEST(PostgresFaults, AServerThatHasBecomeReadOnlyIsUnavailableUntilAnotherConnectionIsMade) {

@@ -70,15 +70,31 @@ TEST(PostgresHosts, OfManyFourAreAskedAtATimeAndTheOthersWhenTheseAreAway) {
   PostgresHosts hosts("postgresql://u@a:1,b:2,c:3,d:4,e:5,f:6/db");
   EXPECT_EQ(hosts.order().hosts, "a,b,c,d");
   EXPECT_EQ(hosts.order().ports, "1,2,3,4");
-  hosts.note_all_away();
+  hosts.note_all_away(hosts.order());
   EXPECT_EQ(hosts.order().hosts, "e,f,a,b");
-  EXPECT_EQ(hosts.note_connected("a", "1"), 2U) << "asked before it";
+  hosts.note_connected("a", "1");
   EXPECT_EQ(hosts.order().hosts, "a,e,f,b");
+}
+
+TEST(PostgresHosts, SeveralWhoFindTheSameOrderAwayAtOnceAskTheOthersNext) {
+  PostgresHosts hosts("postgresql://u@a:1,b:2,c:3,d:4,e:5,f:6,g:7,h:8/db");
+  const auto one = hosts.order(), another = hosts.order();
+  hosts.note_all_away(one);
+  hosts.note_all_away(another);
+  EXPECT_EQ(hosts.order().hosts, "e,f,g,h");
+}
+
+TEST(PostgresHosts, AnOrderThatWasAwayIsTheOneThatWasAskedWhateverTheOrderIsByThen) {
+  PostgresHosts hosts("postgresql://u@a:1,b:2,c:3,d:4,e:5,f:6/db");
+  const auto asked = hosts.order();
+  hosts.note_connected("f", "6");
+  hosts.note_all_away(asked);
+  EXPECT_EQ(hosts.order().hosts, "f,e,a,b");
 }
 
 TEST(PostgresHosts, WhenAllAreAwayTheyAreAskedInTheSameOrderAgain) {
   PostgresHosts hosts("postgresql://u@a:1,b:2/db");
-  hosts.note_all_away();
+  hosts.note_all_away(hosts.order());
   EXPECT_EQ(hosts.order().hosts, "a,b");
 }
 

@@ -348,7 +348,7 @@ PostgresConnection::Readiness PostgresConnection::wait(short events, Patience pa
     ready = poll(&descriptor, 1, static_cast<int>(limit.count()));
   } while (ready < 0 && errno == EINTR);
   if (ready <= 0) {
-    is_silent_ = true;
+    is_silent_ = patience != Patience::farewell;
     return Readiness::silent;
   }
   return (descriptor.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? Readiness::input : Readiness::output;

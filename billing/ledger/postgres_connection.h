@@ -85,7 +85,8 @@ class PostgresConnection {
     call,    ///< somebody's session waits for it
     report,  ///< reads everything, or waits for another node's migration
     /// Gives up what has failed already, which takes a server that speaks no time: nobody waits for one that
-    /// has fallen silent meanwhile, and the connection is dropped.
+    /// has fallen silent meanwhile, and the connection is dropped. So short a silence says nothing of the
+    /// server: other connections to it stay.
     farewell,
   };
 
@@ -147,7 +148,8 @@ class PostgresConnection {
   Failure lost();
   bool waited_in_vain_ = false;
   MonotonicTime::duration spent_{0};  ///< of the call's patience, on connecting
-  bool is_silent_ = false;  ///< it was given up because the server said nothing, not because it was cut
+  /// It was given up because the server said nothing for as long as a call may take, not because it was cut.
+  bool is_silent_ = false;
 
   struct Finish {
     void operator()(pg_conn* connection) const noexcept;

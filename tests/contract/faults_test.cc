@@ -164,6 +164,22 @@ TEST_F(PostgresLocks, WhoHasGivenUpDoesNotWaitForAServerThatHasFallenSilentAsOth
   EXPECT_EQ(refusal_of(answer.get()), "ok");
 }
 
+TEST_F(PostgresLocks, WhoGivesUpOnASlowServerDropsItsOwnConnectionAndNobodyElses) {
+  PostgresRelay relay(database.url());
+  const auto factory = open_ledger(relay.url()).value();
+  const auto other = factory(), giving_up = factory();
+  value_of(other->balance(alice.id));
+  value_of(giving_up->balance(alice.id));
+  const PostgresLock locked = lock(alice);
+  relay.hold_at("ROLLBACK");
+  EXPECT_EQ(refusal_of(giving_up->adjust(alice.id, credits(1), "gift", "", new_year)), "unavailable");
+  relay.go_on();
+  value_of(other->balance(alice.id));
+  EXPECT_EQ(relay.connections(), 2);
+  value_of(giving_up->balance(alice.id));
+  EXPECT_EQ(relay.connections(), 3);
+}
+
 TEST(PostgresFaults, AServerThatIsNotThereIsUnavailableAndThePasswordStaysSecret) {
   const auto ledger = ledger_at("postgresql://payg:hunter2@%2Fnonexistent/payg");
   const auto refused = ledger->schema();

@@ -217,8 +217,10 @@ struct Changes {
 /// What became of one portion of a lost node's sessions.
 struct LostPortion {
   enum class Next {
-    done,    ///< none of its sessions is open any more
-    more,    ///< ask again: the portion was full, or somebody has a user, or all of this, locked
+    done,  ///< none of its sessions is open any more
+    /// Ask again: the portion was full, or somebody has a user locked, or is at it too, or a charge of the
+    /// node is under way.
+    more,
     spared,  ///< it has renewed its lease, or started again: nothing was done
   };
   Next next = Next::done;
@@ -369,8 +371,8 @@ class Ledger {
   virtual LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) = 0;
   /// Ends a portion of the open sessions of a node that was seen silent with this sign, as
   /// EndReason::node_lost by EndedBy::somebody_else, unless it has given another sign since, which cannot
-  /// come in between. Nor can a charge of the node: it waits for those that are under way, a while at most,
-  /// and is `unavailable` then. Several may do this at once; each session ends once.
+  /// come in between. Waits for nobody who has one of the users locked, but is `done` only when no charge of
+  /// the node is under way. Several may do this at once; each session ends once.
   virtual LedgerResult<LostPortion> end_lost_sessions(const NodeSign& last_sign, WallTime at) = 0;
 
   // -- metering

@@ -10,15 +10,15 @@ namespace payg::billing {
 
 /// The books in PostgreSQL, for any number of nodes. What each call does stands in ledger.h.
 ///
-/// Every call is one transaction in one round trip: whatever it locks is not held while the server waits for
-/// us, so a node that is paused or cut off holds up nobody, unless that happens between two segments of one
-/// large batch: then its users stay locked until the server gives the connection up, which is what its
-/// tcp_keepalives_idle is for. READ COMMITTED, in which each statement sees
-/// what was committed before it began
-/// (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first statement locks the
-/// users' rows of user_credits in the order of their ids, the next one reads and writes. Batches leave out
-/// the users whose rows somebody else has locked, and answer `later` for them; who stands in line is waited
-/// for. Keeps nothing in the database session, so it works behind PgBouncer in transaction mode.
+/// Every call is one transaction in one round trip, or a few of them: whatever it locks is not held while the
+/// server waits for us, so a node that is paused or cut off holds up nobody, unless that happens between two
+/// segments of one large batch: then its users stay locked until the server gives the connection up, which is
+/// what its tcp_keepalives_idle is for. READ COMMITTED, in which each statement sees what was committed
+/// before it began (https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED): a first
+/// statement locks the users' rows of user_credits in the order of their ids, the next one reads and writes.
+/// Batches leave out the users whose rows somebody else has locked, and answer `later` for them; who stands
+/// in line is waited for. Keeps nothing in the database session, so it works behind PgBouncer in transaction
+/// mode.
 class PostgresLedger final : public Ledger {
  public:
   /// `hosts` is shared by all ledgers of one URL. `clock` outlives the ledger.

@@ -12,12 +12,16 @@ constexpr std::int64_t end_changes_lock = 0x656e6473;
 
 constexpr const char* keep_silent_sql = "SELECT n.node FROM " PAYG_SILENT_NODE " FOR SHARE";
 
-/// Whoever of its sessions' users is free. In the order of the index of live sessions, so that a portion
-/// reads neither what ended long ago nor what the later portions will.
-constexpr const char* lock_portion_sql = PAYG_LOCK_AND_NOTE(
-    "IN (SELECT s.user_id FROM metered_sessions s WHERE s.node = $1 AND s.ended_at IS NULL"
-    "      AND EXISTS (SELECT FROM " PAYG_SILENT_NODE
-    ") ORDER BY s.last_posted_at LIMIT $4)") " SKIP LOCKED) locked";
+/// Notes for PAYG_LOCKED_USERS whoever of its sessions' users is free: the portion is counted of those, or a
+/// batch that is stuck could fill every portion with its users. In the order of the index of live sessions,
+/// so that a portion reads neither what ended long ago nor what the later ones will; who waits for nobody may
+/// lock in any order.
+constexpr const char* lock_portion_sql =
+    "SELECT length(set_config('payg.locked_users', coalesce(string_agg(DISTINCT user_id::text, ','), ''), "
+    "true))"
+    " FROM (SELECT s.user_id FROM metered_sessions s JOIN user_credits c ON c.user_id = s.user_id"
+    "       WHERE s.node = $1 AND s.ended_at IS NULL AND EXISTS (SELECT FROM " PAYG_SILENT_NODE
+    ") ORDER BY s.last_posted_at LIMIT $4 FOR UPDATE OF c SKIP LOCKED) locked";
 
 constexpr const char* end_portion_sql =
     "WITH due AS ("
@@ -36,22 +40,25 @@ PostgresStatement stop_charging(std::string_view node) {
   return {"SELECT pg_advisory_xact_lock(" PAYG_NODE_LIVES ")", parameters(node)};
 }
 
+/// What is free, whatever charges of the node are under way: they have their users locked.
 std::vector<PostgresStatement> end_portion(const NodeSign& sign, WallTime at) {
   const std::int64_t life = to_integer(sign.life);
   const std::int64_t portion = posting_portion;
-  // First what a charge of the node holds until its COMMIT, however long that takes: one that nobody waits
-  // for could leave a session that is open behind the last portion. Before the lock that those share who end
-  // sessions for others, so that they need not wait for that COMMIT too. Then the node's row, kept as it is:
-  // no renewal comes in between.
-  // And nobody waits for long for the others who are at it: each of them has more to do.
+  // The node's row is kept as it is: no renewal comes in between. And nobody waits for long for the others
+  // who are at it: each of them has more to do.
   return {postgres::stand_in_line(),
-          stop_charging(sign.node),
           postgres::lock_end_changes(),
           {keep_silent_sql, parameters(sign.node, life, sign.beat)},
           {lock_portion_sql, parameters(sign.node, life, sign.beat, portion)},
           {end_portion_sql,
            parameters(sign.node, life, sign.beat, name_of(EndReason::node_lost), to_ms(at), portion)},
           {one_left_sql, parameters(sign.node)}};
+}
+
+/// What nobody sees yet: a charge whose COMMIT takes its time could leave a session open behind the last
+/// portion. In a transaction of its own, so that who waits for that charge has nobody locked meanwhile.
+std::vector<PostgresStatement> look_for_the_last_time(const NodeSign& sign) {
+  return {postgres::stand_in_line(), stop_charging(sign.node), {one_left_sql, parameters(sign.node)}};
 }
 
 }  // namespace
@@ -123,13 +130,15 @@ LedgerResult<LostPortion> PostgresLedger::end_lost_sessions(const NodeSign& last
   const auto results = connection_.transact(end_portion(last_sign, at));
   if (!results && connection_.waited_in_vain()) return LostPortion{LostPortion::Next::more, 0, {}};
   if (!results) return results.error();
-  const PostgresRows &silent = (*results)[3], &ended = (*results)[5], &left = (*results)[6];
-  LostPortion portion{.sessions = ended.integer(0, 0), .posted = ended.credits(0, 1)};
-  if (silent.empty()) {
-    portion.next = LostPortion::Next::spared;
-  } else if (!left.empty()) {
-    portion.next = LostPortion::Next::more;
-  }
+  const PostgresRows &silent = (*results)[2], &ended = (*results)[4], &seen = (*results)[5];
+  LostPortion portion{
+      .next = LostPortion::Next::more, .sessions = ended.integer(0, 0), .posted = ended.credits(0, 1)};
+  if (silent.empty()) portion.next = LostPortion::Next::spared;
+  if (silent.empty() || !seen.empty()) return portion;
+  const auto left = connection_.transact(look_for_the_last_time(last_sign));
+  // What was ended is told in any case.
+  if (!left && !connection_.waited_in_vain() && portion.sessions == 0) return left.error();
+  if (left && left->back().empty()) portion.next = LostPortion::Next::done;
   return portion;
 }
 

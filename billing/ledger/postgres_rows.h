@@ -37,9 +37,9 @@ std::vector<PostgresStatement> lock_users(const std::vector<std::int64_t>& users
 #define PAYG_LOCKED_USERS \
   "coalesce((SELECT string_to_array(current_setting('payg.locked_users'), ',')::bigint[]), '{}')"
 
-/// What a charge shares with others of the node that $1 names, and who starts the node, or ends its sessions
-/// because it is lost, has for himself, each from before the first user that it locks until COMMIT: in
-/// between a life that goes on does not end. A renewal, which holds up nobody and is held up by nobody, takes
+/// What a charge shares with others of the node that $1 names, from before the first user that it locks until
+/// COMMIT, and who starts the node, or has ended all sessions of a lost one that he sees, has for himself: no
+/// charge of it is under way then. A renewal, which holds up nobody and is held up by nobody, takes
 /// none of it. No lock on the node's row, which every charge would have to write to, and for which who starts
 /// the node could wait for ever if there is always one that shares it; here waiting is in the order of
 /// coming. The first number is "node" in ASCII; two names that come to the same second one wait for each

@@ -3,6 +3,7 @@
 #include "tests/contract/books.h"
 #include "tests/support/harness/patience.h"
 #include "tests/support/postgres_lock.h"
+#include "tests/support/postgres_relay.h"
 #include "tests/support/postgres_server.h"
 
 namespace payg::test {
@@ -118,6 +119,10 @@ class PostgresLives : public testing::Test {
     }));
     return ended;
   }
+  bool is_locked(const User& user) {
+    return database.run("SELECT count(*) FROM (" + locking_row("user_credits", user.id.value) +
+                        " SKIP LOCKED) free") == "0";
+  }
   bool wait_until_waiting(int calls) {
     return eventually([&] { return database.waiting_for_locks() == calls; });
   }
@@ -172,6 +177,38 @@ TEST_F(PostgresLives, AChargeWhoseCommitTakesLongerThanTheLeaseLeavesNoSessionOp
   EXPECT_EQ(outcome.get(), "granted");
   EXPECT_EQ(end_all_sessions_of(sign), 1);
   EXPECT_TRUE(value_of(ledger->live_sessions(std::nullopt)).empty());
+}
+
+TEST_F(PostgresLives, ANodeThatIsCutOffWithinABatchKeepsTheSessionsOfItsUsersOpenAndNoOthers) {
+  constexpr std::uint64_t portion = 1'000;
+  std::vector<ChargeRequest> batch(portion, minute(alice, session_a, 1));
+  for (std::uint64_t i = 0; i < portion; ++i) {
+    batch[i].session = SessionId{i + 1};
+    batch[i].price = units(8);
+    batch[i].increment = 10ms;
+  }
+  value_of(ledger->charge(self, batch));
+  auto behind_them = minute(bob, session_b, 1);
+  behind_them.from += 1min;
+  ASSERT_EQ(charge_as(*ledger, self, behind_them), Outcome::granted);
+  const NodeSign sign = value_of(ledger->changes_since(node, std::nullopt)).nodes.at(0);
+
+  PostgresRelay network(database.url());
+  network.hold_at("where_it_is_cut");
+  for (ChargeRequest& request : batch) {
+    request.number = 2;
+    request.label = std::string(200, 'x');  // more in all than the network takes at once
+  }
+  batch.back().label = "where_it_is_cut";
+  auto outcome =
+      std::async(std::launch::async, [&] { return (*open_ledger(network.url()))()->charge(self, batch); });
+  ASSERT_TRUE(eventually([&] { return is_locked(alice); })) << "the beginning of the batch has arrived";
+  EXPECT_EQ(end_sessions_of(sign).sessions, 1) << "bob's";
+  EXPECT_EQ(end_sessions_of(sign).next, Next::more);
+  EXPECT_EQ(value_of(ledger->live_sessions(bob.id)).size(), 0U);
+  network.go_on();
+  EXPECT_EQ(value_of(outcome.get()).back().outcome, Outcome::granted);
+  EXPECT_EQ(end_all_sessions_of(sign), std::int64_t{portion});
 }
 
 TEST_F(PostgresLives, AStartThatHasToWaitForTooLongHasNotBegun) {

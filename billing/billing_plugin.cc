@@ -194,7 +194,8 @@ void BillingPlugin::warn_of_left_spools(const std::string& own_path) {
   for (const LeftSpool& left : left_spools(own_path)) {
     host_.log(
         LogLevel::warning, "billing",
-        left.path + ": holds " + std::to_string(left.charges) + " charges of node " + left.node + ", " +
+        left.path + ": holds " + std::to_string(left.charges) +
+            (left.charges == 1 ? " charge of node " : " charges of node ") + left.node + ", " +
             left.price.to_exact_string() +
             " credits, and no process has it. If no process runs by that name any more, here or elsewhere (it"
             " would be put out of service), start one once with node = \"" +

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -19,13 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// More than a header has, whatever the node is called. Who knows what else lies there, in one line.
+constexpr std::size_t longest_header = 1024;
+
+/// The node whose spool it is, from its first line; nullopt: it is none.
+std::optional<std::string> read_node(std::ifstream& file) {
+  std::array<char, longest_header> line{};
+  if (!file.getline(line.data(), line.size())) return std::nullopt;
+  return read_spool_header(line.data());
+}
+
 /// nullopt: it is no spool, or holds nothing.
 std::optional<LeftSpool> read(const fs::path& path) {
   std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  const auto node = read_spool_header(line);
+  const auto node = read_node(file);
   if (!node) return std::nullopt;
+  std::string line;
   std::map<ChargeKey, Credits> prices;
   while (std::getline(file, line)) {
     if (const auto charge = read_spool_line(line)) {
@@ -60,7 +70,9 @@ std::vector<LeftSpool> left_spools(const std::string& own_path) {
     const bool may_be_one = path.extension() == own.extension() && path.filename() != own.filename() &&
                             it->is_regular_file(ignored);
     if (!may_be_one) continue;
-    if (auto left = read(path); left && !has_owner(left->path)) found.push_back(*std::move(left));
+    // First, because what a process that lives has may be large, and is not asked for.
+    if (has_owner(path)) continue;
+    if (auto left = read(path)) found.push_back(*std::move(left));
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   return found;

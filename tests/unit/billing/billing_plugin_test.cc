@@ -299,7 +299,7 @@ TEST(BillingPlugin, ASpoolThatANodeLeftUnderAnotherNameIsSaidToBeThere) {
   plugin.interrupt();
   plugin.stop();
   ASSERT_EQ(host.warnings().size(), 1U);
-  EXPECT_TRUE(host.warnings()[0].starts_with(left + ": holds 1 charges of node old, 0.01333333 credits"))
+  EXPECT_TRUE(host.warnings()[0].starts_with(left + ": holds 1 charge of node old, 0.01333333 credits"))
       << host.warnings()[0];
 }
 

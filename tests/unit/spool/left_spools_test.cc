@@ -1,11 +1,16 @@
 #include "billing/spool/left_spools.h"
 
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
 #include "billing/spool/spool.h"
+#include "billing/spool/spool_line.h"
+#include "plugin/base/unique_fd.h"
 #include "tests/support/harness/temp_folder.h"
 #include "tests/unit/spool/spool_charges.h"
 
@@ -45,6 +50,32 @@ TEST_F(LeftSpools, ThatAProcessHasAreNotFound) {
   EXPECT_TRUE(found().empty());
 }
 
+/// Whether anybody has opened a file since this was made.
+class OpenWatch {
+ public:
+  explicit OpenWatch(const std::string& path) {
+    EXPECT_GE(inotify_add_watch(events_.get(), path.c_str(), IN_OPEN), 0);
+  }
+  bool was_opened() const {
+    std::array<char, 4096> event{};
+    return ::read(events_.get(), event.data(), event.size()) > 0;
+  }
+
+ private:
+  UniqueFd events_{inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+};
+
+TEST_F(LeftSpools, ThatAProcessHasAreNotReadHoweverLargeTheyMayBe) {
+  leave("old", {owed_minute(1, 1)});
+  const OpenWatch old(path_of("old.spool"));
+  const auto spool = open("node-2");
+  EXPECT_TRUE(spool->add(std::vector{owed_minute(1, 1)}).ok());
+  const OpenWatch living(path_of("node-2.spool"));
+  EXPECT_EQ(found().size(), 1U);
+  EXPECT_TRUE(old.was_opened());
+  EXPECT_FALSE(living.was_opened());
+}
+
 TEST_F(LeftSpools, OfWhichAllIsSettledAreNotFound) {
   {
     const auto spool = open("old");
@@ -70,6 +101,8 @@ TEST_F(LeftSpools, CountWhatIsNotSettledOfThem) {
 TEST_F(LeftSpools, AreNothingElseThatLiesThere) {
   std::ofstream(path_of("letter.spool")) << "Dear operator,\n";
   std::ofstream(path_of("empty.spool"));
+  std::ofstream(path_of("long.spool"))
+      << spool_header(std::string(5'000, 'n')) << spool_line(owed_minute(1, 1));
   std::filesystem::create_directory(path_of("folder.spool"));
   leave("old", {owed_minute(1, 1)});
   std::filesystem::rename(path_of("old.spool"), path_of("old.spool.damaged"));

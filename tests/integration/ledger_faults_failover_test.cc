@@ -63,7 +63,8 @@ TEST(Failover, ToASynchronousStandbyLosesNothingThatWasAcknowledged) {
   shopper.wait_for(20);
   EXPECT_EQ(standby.run(name, "SELECT pg_is_in_recovery()"), "f");
   accounts.push_back(metered.user("guest", "10"));
-  EXPECT_EQ(metered.fetch_status(accounts.back(), web), 200);
+  // Nobody new is let in before the node's next look at the ledger, which may be two seconds away by then.
+  EXPECT_TRUE(eventually([&] { return metered.fetch_status(accounts.back(), web) == 200; }));
   shopper.stop_and_check();
   EXPECT_EQ(traffic.broken(), 0);
   traffic.stop();

@@ -19,12 +19,9 @@ void log_ended(plugin::Host& host, std::int64_t sessions, std::string_view node,
 
 void EarlierLife::begin(NodeRef node, const std::vector<SessionKey>& left_open) {
   node_ = std::move(node);
-  locked_in_a_row_ = 0;
-  left_open_.clear();
-  locked_.clear();
   // Those that are still to be charged come when they have been.
   for (const SessionKey& one : left_open)
-    if (!replay_.holds({one.user, one.session})) left_open_.push_back(one);
+    if (!replay_.holds(one)) left_open_.push_back(one);
 }
 
 LedgerResult<EarlierLife::Left> EarlierLife::settle(Ledger& ledger) {

@@ -33,7 +33,7 @@ class EarlierLife {
   EarlierLife(plugin::Host& host, std::vector<ChargeRequest> spooled)
       : host_(host), replay_(std::move(spooled)) {}
 
-  /// Who settles it, and what the ledger said was open when that life began, in place of what it said before.
+  /// Who settles it, and what the ledger said was open when that life began. Called once.
   void begin(NodeRef node, const std::vector<SessionKey>& left_open);
 
   /// REQUIRES: begin() was called. One portion of charges and one of ends, so that nobody's charges wait for

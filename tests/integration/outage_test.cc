@@ -31,6 +31,14 @@ class Outage : public testing::Test {
   void let_debts_grow(const MeteredProxy& metered) const {
     EXPECT_TRUE(eventually([&] { return metric(metered, "payg_charges_spooled") >= 4 * tunnels; }));
   }
+  /// When all of them owe.
+  void kill_in_an_outage(MeteredProxy& metered, const std::vector<Account>& accounts) {
+    PingPong traffic(metered, accounts);
+    expect_charges(metered);
+    server_.stop_immediately();
+    let_debts_grow(metered);
+    metered.proxy().kill();
+  }
   void expect_refusals_as_unavailable(MeteredProxy& metered, const Account& account) {
     RawClient http = metered.proxy().connect();
     http.send(get_as(account, web_));
@@ -125,12 +133,7 @@ TEST_F(Outage, AProxyThatIsKilledInItPaysAfterwardsWhatItsSpoolKept) {
   MeteredProxy metered(on(database_));
   const auto accounts = many_users(metered, "user", tunnels, "10");
   const std::string spool = metered.proxy().folder() + "/spool";
-  PingPong traffic(metered, accounts);
-  expect_charges(metered);
-  server_.stop_immediately();
-  let_debts_grow(metered);
-  metered.proxy().kill();
-  traffic.stop();
+  kill_in_an_outage(metered, accounts);
   const auto owed = last_numbers(spool);
   ASSERT_EQ(owed.size(), accounts.size());
 
@@ -159,12 +162,7 @@ TEST_F(Outage, AProxyThatIsKilledInItPaysAfterwardsWhatItsSpoolKept) {
 TEST_F(Outage, OfWhichTheSpoolIsLostCostsTheUserNothingMore) {
   MeteredProxy metered(on(database_));
   const auto accounts = many_users(metered, "user", tunnels, "10");
-  PingPong traffic(metered, accounts);
-  expect_charges(metered);
-  server_.stop_immediately();
-  let_debts_grow(metered);
-  metered.proxy().kill();
-  traffic.stop();
+  kill_in_an_outage(metered, accounts);
   ASSERT_EQ(::unlink((metered.proxy().folder() + "/spool").c_str()), 0);
   server_.start();
   const LedgerRows rows(database_.url());

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "billing/spread_bits.h"
+#include "plugin/base/spread_bits.h"
 
 namespace payg::billing {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "billing/denials.h"
 #include "billing/payments/secrets.h"
+#include "plugin/base/spread_bits.h"
 
 namespace payg::billing {
 namespace {
@@ -28,10 +29,20 @@ plugin::Authentication identify(const User& user, WireName name) {
   return {std::make_unique<BillingIdentity>(user, std::move(name.name), name.flaw)};
 }
 
-plugin::Admission admission(const Seat& seat, const UserName& name) {
+/// The same for (user, label) on every node that shares the ledger; FNV-1a
+/// (https://datatracker.ietf.org/doc/html/draft-eastlake-fnv).
+std::uint64_t affinity_of(UserId user, std::string_view label) {
+  constexpr std::uint64_t prime = 0x100000001b3U;
+  std::uint64_t hash = spread_bits(user.value);
+  for (const char byte : label) hash = (hash ^ static_cast<unsigned char>(byte)) * prime;
+  return hash;
+}
+
+plugin::Admission admission(UserId user, const Seat& seat, const UserName& name) {
   return {.session = seat.session,
           .location = {.country = name.country, .state = name.state, .city = name.city, .isp = name.isp},
-          .traffic = seat.traffic};
+          .traffic = seat.traffic,
+          .affinity = affinity_of(user, name.label)};
 }
 
 /// 0.0.0.0 when the proxy does not know: all of those share one allowance.
@@ -141,7 +152,7 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   const State state = state_;
   if (state == State::closed) return answer.deny(denials::stopping());
   if (const auto seat = with_.table.join_live(who.user_id, who.name.label, request.attached))
-    return answer.accept(admission(*seat, who.name));
+    return answer.accept(admission(who.user_id, *seat, who.name));
   if (state != State::open || with_.health.state() == LedgerState::away)
     return answer.deny(denials::ledger_away());
   const MonotonicTime now = with_.clock.now();
@@ -214,7 +225,7 @@ bool Reception::is_at_limit(const Applicant& applicant, const Standing& standing
 void Reception::let_in(Applicant& applicant) {
   const auto seat = with_.table.join(applicant.user, applicant.name.label, applicant.attached);
   if (!seat) return applicant.answer.deny(denials::too_many_sessions());
-  applicant.answer.accept(admission(*seat, applicant.name));
+  applicant.answer.accept(admission(applicant.user, *seat, applicant.name));
 }
 
 // ---- settings

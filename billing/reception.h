@@ -26,6 +26,7 @@ class BillingIdentity final : public plugin::Identity {
   BillingIdentity(const User& who, UserName wire_name, std::optional<UserNameError> wire_flaw)
       : user_id(who.id), token(who.token), name(std::move(wire_name)), flaw(wire_flaw) {
     user = who.id.value;
+    display_name = name.user;
   }
   const UserId user_id;
   /// What he was believed with: looked at again when a session starts, with what the ledger says then.

@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "billing/spread_bits.h"
+#include "plugin/base/spread_bits.h"
 
 namespace payg::billing {
 namespace {
@@ -328,6 +328,7 @@ void SessionTable::meter(Session& session, std::uint64_t random, MonotonicTime d
   while (!session.id || shard.get(session.id)) session.id.value = (session.id.value + shard_count) & positive;
   shard.remember_id(session);
   session.presence.watch(deadline);
+  session.traffic.shown_as.store(session.id.value, std::memory_order_relaxed);
 }
 
 void SessionTable::watch(Session& session, MonotonicTime deadline) {

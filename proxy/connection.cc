@@ -67,10 +67,7 @@ bool Connection::enter_user_limit() {
 }
 
 const Exit* Connection::choose_exit(const plugin::Location& location) const noexcept {
-  std::uint64_t key = gate_.connection().value;
-  for (const auto session : gate_.sessions()) {
-    if (session) key = session.value;
-  }
+  const std::uint64_t key = gate_.affinity() != 0 ? gate_.affinity() : gate_.connection().value;
   return worker_.exits().choose(location, key);
 }
 

@@ -1,5 +1,7 @@
 #include "proxy/exit.h"
 
+#include "plugin/base/spread_bits.h"
+
 namespace payg::proxy {
 namespace {
 
@@ -9,13 +11,6 @@ bool is_at(const plugin::Location& place, const plugin::Location& wanted) {
   };
   return fits(place.country, wanted.country) && fits(place.state, wanted.state) &&
          fits(place.city, wanted.city) && fits(place.isp, wanted.isp);
-}
-
-// The finaliser of splitmix64: neighbouring keys must not get neighbouring exits.
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
 }
 
 }  // namespace
@@ -35,13 +30,26 @@ const Exit* ExitTable::choose(const plugin::Location& wanted, std::uint64_t key)
     if (is_at(exit.location, wanted)) total += exit.weight;
   }
   if (total == 0) return nullptr;
-  std::uint64_t point = mix(key) % total;
+  std::uint64_t point = spread_bits(key) % total;
   for (const auto& exit : exits_) {
     if (!is_at(exit.location, wanted)) continue;
     if (point < exit.weight) return &exit;
     point -= exit.weight;
   }
   return nullptr;
+}
+
+std::vector<plugin::ExitReport> ExitTable::reports() const {
+  std::vector<plugin::ExitReport> reports;
+  for (const auto& exit : exits_) {
+    reports.push_back({.name = exit.name,
+                       .kind = "direct",
+                       .location = exit.location,
+                       .weight = exit.weight,
+                       .state = plugin::ExitState::up,
+                       .why_down = {}});
+  }
+  return reports;
 }
 
 }  // namespace payg::proxy

@@ -29,6 +29,9 @@ class ExitTable {
   /// same `key` gets the same exit as long as the table is the same. nullptr: no exit is there.
   const Exit* choose(const plugin::Location& wanted, std::uint64_t key) const;
 
+  /// All of them, in the order of the configuration.
+  std::vector<plugin::ExitReport> reports() const;
+
  private:
   std::vector<Exit> exits_;
 };

@@ -18,6 +18,7 @@ class HostServices {
   virtual void protect_address(const SocketAddress& address) = 0;
   virtual const Clock& clock() const noexcept = 0;
   virtual std::vector<plugin::Metric> metrics() const = 0;
+  virtual std::vector<plugin::ExitReport> exits() const = 0;
 
  protected:
   ~HostServices() = default;
@@ -33,6 +34,7 @@ class PluginHost final : public plugin::Host {
   const Clock& clock() const noexcept override { return services_.clock(); }
   void log(plugin::LogLevel level, std::string_view area, std::string_view message) noexcept override;
   std::vector<plugin::Metric> metrics() const override { return services_.metrics(); }
+  std::vector<plugin::ExitReport> exits() const override { return services_.exits(); }
 
  private:
   HostServices& services_;

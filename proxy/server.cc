@@ -246,6 +246,10 @@ std::vector<plugin::Metric> Server::metrics() const {
   return to_metrics(counters);
 }
 
+std::vector<plugin::ExitReport> Server::exits() const {
+  return exits_.reports();
+}
+
 void Server::on_signal(evutil_socket_t fd, short, void* self) noexcept {
   signalfd_siginfo info;
   while (read(fd, &info, sizeof info) == sizeof info) {

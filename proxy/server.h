@@ -47,6 +47,7 @@ class Server final : public HostServices {
   void protect_address(const SocketAddress& address) override;
   const Clock& clock() const noexcept override { return clock_; }
   std::vector<plugin::Metric> metrics() const override;
+  std::vector<plugin::ExitReport> exits() const override;
 
   std::vector<std::string> start_plugins();
   void bind_listeners();

@@ -42,7 +42,7 @@ namespace payg::plugin {
 
 /// Raised whenever anything in this header changes; a module built against another version is refused at
 /// load.
-inline constexpr std::uint32_t api_version = 2;
+inline constexpr std::uint32_t api_version = 3;
 
 /// One client TCP connection, from accept to close. Unique in the life of the process.
 using ConnectionId = Id<struct ConnectionTag>;
@@ -89,6 +89,8 @@ class Identity {
   virtual ~Identity() = default;
   /// The user this is, for limits that are counted by user; 0: nobody in particular, not counted.
   std::uint64_t user = 0;
+  /// What he is called in the access log; empty: nothing.
+  std::string display_name;
 };
 
 /// What the proxy and a plugin share of one session while its bytes flow: the proxy counts, the plugin
@@ -112,9 +114,15 @@ struct alignas(32) SessionTraffic {
   /// A bound in the path of the bytes, for when nobody could call end_session in time (the process was
   /// stopped, a thread was late). It does not reach what the kernel was handed before.
   std::atomic<MonotonicTime> relay_until{MonotonicTime::max()};
+
+  /// The number by which the plugin shows this session to people (16 hexadecimal digits), for the access log;
+  /// 0: none yet. Relaxed, like the rest.
+  std::atomic<std::uint64_t> shown_as{0};
 };
 
-enum class Protocol { http_connect, http_forward, socks5 };
+/// socks5_udp: a UDP association. It is admitted once as a whole, with no target (an empty host and port 0),
+/// when it begins; then once for each target that its client sends to.
+enum class Protocol { http_connect, http_forward, socks5, socks5_udp };
 
 struct AuthenticationRequest {
   ConnectionId connection;
@@ -131,6 +139,7 @@ struct AdmissionRequest {
   Protocol protocol;
   const Identity& identity;
   /// The target as the client named it: a host name in lower case, or an address literal without brackets.
+  /// Empty: a UDP association as a whole.
   std::string_view target_host;
   std::uint16_t target_port;
   /// The session that this connection is attached to by this plugin already; 0: none.
@@ -149,6 +158,9 @@ struct Admission {
   /// unbounded. Must live until on_closed for the attachment has returned. A connection with several
   /// attachments (a chain of plugins) is counted in each and moves while all permit it.
   SessionTraffic* traffic = nullptr;
+  /// Connections with the same number leave by the same exit as long as it is in order, on every node that
+  /// has the same exits; 0: each connection for itself. A hash of who and what keeps together.
+  std::uint64_t affinity = 0;
 };
 
 /// One fact about one attachment.
@@ -220,6 +232,22 @@ struct Metric {
   double value = 0;
 };
 
+/// Whether connections may leave by an exit at the moment.
+enum class ExitState {
+  up,
+  down,  ///< it failed, and is tried again from time to time
+};
+
+/// One way out to the internet, as it is at the moment.
+struct ExitReport {
+  std::string name;
+  std::string kind;  ///< "direct", "http", "socks5"
+  Location location;
+  unsigned weight = 1;
+  ExitState state = ExitState::up;
+  std::string why_down;  ///< one line; empty when up
+};
+
 /// What the proxy offers a plugin. Outlives it. Every method is thread-safe and does not block.
 class Host {
  public:
@@ -236,6 +264,8 @@ class Host {
   virtual void log(LogLevel level, std::string_view area, std::string_view message) noexcept = 0;
   /// The proxy's own counters at this moment.
   virtual std::vector<Metric> metrics() const = 0;
+  /// Every exit that is configured now, in the order of the configuration. SIGHUP may change them.
+  virtual std::vector<ExitReport> exits() const = 0;
 
  protected:
   ~Host() = default;

@@ -36,6 +36,7 @@ void Gate::authenticate(const AuthenticationRequest& request) noexcept {
 void Gate::admit(const Target& target) noexcept {
   require(phase_ == Phase::idle && authenticated_);
   phase_ = Phase::admitting;
+  affinity_ = 0;
   Location location;
   ask_where(0, target, location);
 }
@@ -79,6 +80,7 @@ void Gate::identify(std::size_t index, Authentication verdict) noexcept {
 
 void Gate::seat(std::size_t index, Admission verdict, Location& location) noexcept {
   if (location.empty()) location = std::move(verdict.location);
+  if (affinity_ == 0) affinity_ = verdict.affinity;
   Seat& seat = seats_[index];
   if (seat.session != verdict.session) {
     unseat(index);
@@ -94,11 +96,11 @@ void Gate::seat(std::size_t index, Admission verdict, Location& location) noexce
 void Gate::unseat(std::size_t index) noexcept {
   Seat& seat = seats_[index];
   if (!seat.session) return;
-  const Attachment attachment{connection_, seat.session, seat.exit};
+  const std::string exit = std::exchange(seat.exit, {});
+  const Attachment attachment{connection_, seat.session, exit};
   keeper_.unlink(index, seat.session, seat.link);
   seat.session = {};
   seat.traffic = nullptr;
-  seat.exit = {};
   seat.stage = Stage::none;
   collect_traffic();
   keeper_.chain_[index].on_closed(attachment);
@@ -140,6 +142,12 @@ std::uint64_t Gate::user() const noexcept {
   for (const auto& seat : seats_)
     if (seat.identity && seat.identity->user != 0) return seat.identity->user;
   return 0;
+}
+
+std::string_view Gate::user_name() const noexcept {
+  for (const auto& seat : seats_)
+    if (seat.identity && !seat.identity->display_name.empty()) return seat.identity->display_name;
+  return {};
 }
 
 std::array<SessionHandle, max_chain_length> Gate::sessions() const noexcept {

@@ -78,7 +78,7 @@ class Gate {
   /// REQUIRES: authenticated, open, no question under way.
   void admit(const Target& target) noexcept;
 
-  /// The target of the last admission answered. `exit` must outlive the gate.
+  /// The target of the last admission answered, through this exit.
   void established(std::string_view exit) noexcept;
   /// The target of the last admission did not answer: what it began is over. An attachment that was
   /// established by an earlier request stands.
@@ -94,6 +94,11 @@ class Gate {
   std::uint64_t user() const noexcept;
   /// What each plugin of the chain has this connection attached to; 0: nothing.
   std::array<SessionHandle, max_chain_length> sessions() const noexcept;
+  /// What the first plugin that names this user calls him; empty: nobody does. Valid until the next
+  /// authenticate or close.
+  std::string_view user_name() const noexcept;
+  /// Of the last admission, of the first plugin that gives one: see Admission::affinity.
+  std::uint64_t affinity() const noexcept { return affinity_; }
 
   /// What this connection's bytes are counted in and bounded by. Valid until the next admit, dial_failed or
   /// close.
@@ -116,7 +121,7 @@ class Gate {
     std::unique_ptr<Identity> identity;
     SessionHandle session;
     SessionTraffic* traffic = nullptr;
-    std::string_view exit;
+    std::string exit;
     SessionLink link;
     Stage stage = Stage::none;
   };
@@ -137,6 +142,7 @@ class Gate {
   const ConnectionId connection_;
   std::array<Seat, max_chain_length> seats_;
   std::array<SessionTraffic*, max_chain_length> traffic_{};
+  std::uint64_t affinity_ = 0;
   std::uint64_t ticket_ = 0;  // of the question under way, when asking()
   std::uint8_t traffic_count_ = 0;
   Phase phase_ = Phase::idle;

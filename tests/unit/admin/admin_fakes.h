@@ -61,6 +61,15 @@ class FakeHost final : public plugin::Host {
             {.name = "payg_refusals_total", .help = "h", .labels = {{"reason", "too_many"}}, .value = 1}};
   }
 
+  std::vector<plugin::ExitReport> exits() const override {
+    const std::lock_guard lock(mutex_);
+    return exits_;
+  }
+  void set_exits(std::vector<plugin::ExitReport> exits) {
+    const std::lock_guard lock(mutex_);
+    exits_ = std::move(exits);
+  }
+
   std::vector<std::string> lines() const {
     const std::lock_guard lock(mutex_);
     return lines_;
@@ -76,6 +85,7 @@ class FakeHost final : public plugin::Host {
  private:
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
+  std::vector<plugin::ExitReport> exits_;
   std::vector<std::string> protected_;
 };
 

@@ -18,6 +18,7 @@ class LoggingHost final : public plugin::Host {
     lines.emplace_back(message);
   }
   std::vector<plugin::Metric> metrics() const override { return {}; }
+  std::vector<plugin::ExitReport> exits() const override { return {}; }
 
   FakeClock fake_clock;
   std::vector<std::string> lines;

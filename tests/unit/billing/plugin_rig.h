@@ -63,6 +63,7 @@ class RecordingHost final : public plugin::Host {
   const Clock& clock() const noexcept override { return clock_; }
   void log(plugin::LogLevel level, std::string_view area, std::string_view message) noexcept override;
   std::vector<plugin::Metric> metrics() const override { return {}; }
+  std::vector<plugin::ExitReport> exits() const override { return {}; }
 
   plugin::Denial wait_for_end(plugin::SessionHandle session);
   bool was_ended(plugin::SessionHandle session) const;

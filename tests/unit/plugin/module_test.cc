@@ -19,6 +19,7 @@ class SilentHost final : public Host {
   const Clock& clock() const noexcept override { return clock_; }
   void log(LogLevel, std::string_view, std::string_view message) noexcept override { last_line = message; }
   std::vector<Metric> metrics() const override { return {}; }
+  std::vector<ExitReport> exits() const override { return {}; }
 
   std::string last_line;
 

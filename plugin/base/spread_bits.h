@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace payg::billing {
+namespace payg {
 
 /// Numbers that are alike become numbers that are not, each another one: the finalizer of splitmix64
 /// (https://prng.di.unimi.it/splitmix64.c). For tables; nothing that is secret stays so.
@@ -12,4 +12,4 @@ constexpr std::uint64_t spread_bits(std::uint64_t value) noexcept {
   return value ^ (value >> 31);
 }
 
-}  // namespace payg::billing
+}  // namespace payg

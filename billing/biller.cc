@@ -19,8 +19,8 @@ std::chrono::nanoseconds backed_off(std::chrono::milliseconds first, unsigned ti
 
 }  // namespace
 
-Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random)
-    : table_(table), settings_(settings), random_(std::move(random)) {
+Biller::Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings)
+    : table_(table), settings_(settings) {
   set_terms(terms);
 }
 
@@ -70,7 +70,7 @@ void Biller::start(plugin::SessionHandle handle, MonotonicTime at) {
 
 void Biller::begin_metering(Session& session, MonotonicTime at) {
   session.meter.emplace(at, terms_.back());
-  table_.meter(session, random_(), session.meter->deadline());
+  table_.meter(session, session.meter->deadline());
   session.recorded = 0;
   charges_.free.waiting.push_back({session.handle});
   ++counters_.sessions_started;

@@ -94,11 +94,8 @@ struct BillerSettings {
 /// beside them, so that no charge's answer waits for them. Not thread-safe.
 class Biller {
  public:
-  /// 64 random bits for each new session's id.
-  using RandomSource = std::function<std::uint64_t()>;
-
   /// `table` outlives the biller.
-  Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings, RandomSource random);
+  Biller(SessionTable& table, const Terms& terms, const BillerSettings& settings);
   ~Biller();
   Biller(const Biller&) = delete;
   Biller& operator=(const Biller&) = delete;
@@ -268,7 +265,6 @@ class Biller {
 
   SessionTable& table_;
   BillerSettings settings_;
-  const RandomSource random_;
   std::deque<Terms> terms_;  // all that were ever in force, because meters point to theirs; the last one is
   std::chrono::milliseconds longest_increment_{0};  // of those: what was sold may still be running
 

@@ -79,6 +79,18 @@ struct SessionTable::Shard {
     return by_user.find(hash_user(user), [&](Slot slot) { return places[slot].session->user == user; });
   }
 
+  /// Positive, and tells the shard; as good as never one that was drawn before, here or elsewhere: the
+  /// sequence of splitmix64 (https://prng.di.unimi.it/splitmix64.c) from a random place.
+  SessionId draw_id() {
+    constexpr std::uint64_t positive = ~std::uint64_t{0} >> 1;
+    SessionId id;
+    while (id.value < shard_count) {
+      last_drawn += 0x9e3779b97f4a7c15U;
+      id.value = (spread_bits(last_drawn) & positive & ~std::uint64_t{shard_count - 1}) | number;
+    }
+    return id;
+  }
+
   void remember_id(Session& session) {
     const Slot slot = slot_of(session.handle);
     by_id.insert(slot, id_hash());
@@ -106,8 +118,11 @@ struct SessionTable::Shard {
     places[next].previous_of_user = previous;
   }
 
+  std::size_t number = 0;
+
   mutable std::mutex mutex;
   // All guarded by mutex.
+  std::uint64_t last_drawn = 0;
   std::vector<Place> places;
   std::vector<Slot> free_slots;
   SlotIndex by_key;   // waiting and live ones
@@ -117,8 +132,13 @@ struct SessionTable::Shard {
   std::uint64_t ends = 0;  // of whichever users' sessions
 };
 
-SessionTable::SessionTable(std::size_t max_sessions)
-    : shards_(std::make_unique<std::array<Shard, shard_count>>()), max_sessions_(max_sessions) {}
+SessionTable::SessionTable(std::size_t max_sessions, std::uint64_t seed)
+    : shards_(std::make_unique<std::array<Shard, shard_count>>()), max_sessions_(max_sessions) {
+  for (std::size_t number = 0; number < shard_count; ++number) {
+    (*shards_)[number].number = number;
+    (*shards_)[number].last_drawn = spread_bits(seed + number);
+  }
+}
 
 SessionTable::~SessionTable() = default;
 
@@ -200,6 +220,9 @@ SessionTable::Opened SessionTable::opened(plugin::SessionHandle handle, std::str
   switch (session->phase) {
     case Session::Phase::waiting:
       session->phase = Session::Phase::live;
+      // Reserved here, so that also a connection that is over before the biller hears of it knows its
+      // session.
+      session->traffic.shown_as.store(shard.draw_id().value, std::memory_order_relaxed);
       session->traffic.relay_until.store(at + time_until_metered, std::memory_order_relaxed);
       shard.place_of(*session).released = false;
       return Opened::first;
@@ -317,18 +340,15 @@ void SessionTable::collect_metered(Shard& shard, std::vector<Session*>& found) {
   }
 }
 
-void SessionTable::meter(Session& session, std::uint64_t random, MonotonicTime deadline) {
-  constexpr std::uint64_t positive = ~std::uint64_t{0} >> 1;
-  const std::size_t number = shard_number(session.user);
-  Shard& shard = (*shards_)[number];
+void SessionTable::meter(Session& session, MonotonicTime deadline) {
+  Shard& shard = shard_of(session.user);
   const std::lock_guard lock(shard.mutex);
-  shard.forget_id(session);
-  session.id = SessionId{((random & positive) & ~std::uint64_t{shard_count - 1}) | number};
-  // All zeros and an id that is there already are as good as impossible, and free to rule out.
-  while (!session.id || shard.get(session.id)) session.id.value = (session.id.value + shard_count) & positive;
+  SessionId id{session.traffic.shown_as.load(std::memory_order_relaxed)};
+  while (!id || shard.get(id)) id = shard.draw_id();
+  session.id = id;
   shard.remember_id(session);
   session.presence.watch(deadline);
-  session.traffic.shown_as.store(session.id.value, std::memory_order_relaxed);
+  session.traffic.shown_as.store(id.value, std::memory_order_relaxed);
 }
 
 void SessionTable::watch(Session& session, MonotonicTime deadline) {
@@ -350,9 +370,13 @@ SessionTable::AfterIdle SessionTable::end_idle(Session& session) {
   Shard& shard = shard_of(session.user);
   const std::lock_guard lock(shard.mutex);
   shard.forget_id(session);
-  if (const auto at = session.presence.opened_after_watched()) return {AfterIdle::Next::came_back, *at};
+  auto came_back_at = session.presence.opened_after_watched();
   // Opened before the deadline, told after it was judged.
-  if (session.presence.open() > 0) return {AfterIdle::Next::came_back, session.presence.watched()};
+  if (!came_back_at && session.presence.open() > 0) came_back_at = session.presence.watched();
+  if (came_back_at) {
+    session.traffic.shown_as.store(shard.draw_id().value, std::memory_order_relaxed);
+    return {AfterIdle::Next::came_back, *came_back_at};
+  }
   shard.place_of(session).released = true;
   session.phase = Session::Phase::waiting;
   if (!session.presence.empty()) return {AfterIdle::Next::waits, {}};

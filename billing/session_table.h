@@ -71,7 +71,9 @@ struct Seat {
 /// Thread-safe. Where it says "biller", one thread only.
 class SessionTable {
  public:
-  explicit SessionTable(std::size_t max_sessions);
+  /// `seed`: 64 random bits, from which the ids of sessions are made; another one in each process that shares
+  /// a ledger.
+  SessionTable(std::size_t max_sessions, std::uint64_t seed);
   ~SessionTable();
 
   // -- workers
@@ -116,9 +118,8 @@ class SessionTable {
   /// Of one user: a step for each. Of all: in portions, so that no worker waits for long.
   std::vector<Session*> metered_sessions(std::optional<UserId> user);
 
-  /// Gives a session its id, made from `random`: so that the id tells its shard, unique for its user
-  /// otherwise.
-  void meter(Session& session, std::uint64_t random, MonotonicTime deadline);
+  /// Gives a session its id, the one that opened() or end_idle() has reserved. REQUIRES: it has none.
+  void meter(Session& session, MonotonicTime deadline);
   void watch(Session& session, MonotonicTime deadline);
   AtDeadline at_watched(const Session& session) const;
   /// The exit that its connections leave by.

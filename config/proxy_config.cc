@@ -76,6 +76,7 @@ void read_proxy_table(TomlTable& table, ProxyConfig& config) {
   int level = static_cast<int>(config.log_level);
   table.read_choice("log_level", level, log_levels);
   config.log_level = static_cast<LogLevel>(level);
+  table.read_text("access_log", config.access_log);
   table.refuse_unknown();
 }
 

@@ -50,6 +50,7 @@ struct ProxyConfig {
   std::vector<std::string> allow_targets;  ///< CIDRs
   std::vector<std::string> nameservers;    ///< "ip" or "ip:port"; empty: /etc/resolv.conf
   LogLevel log_level = LogLevel::info;
+  std::string access_log;  ///< a file, or "-": standard output; empty: none
 
   std::vector<ListenerConfig> listeners;
   std::vector<ExitConfig> exits;      ///< empty in the file: one direct exit named "direct"

@@ -5,13 +5,25 @@
 #include "proxy/worker.h"
 
 namespace payg::proxy {
+namespace {
+
+std::string host_and_port(std::string_view host, std::uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string_view::npos;
+  return (is_v6 ? "[" : "") + std::string(host) + (is_v6 ? "]:" : ":") + std::to_string(port);
+}
+
+}  // namespace
 
 Connection::Connection(Worker& worker, plugin::ConnectionId id, ListenerProtocols protocols,
                        const SocketAddress& peer)
-    : worker_(worker), gate_(worker.gate_keeper(), id, *this), peer_(peer), protocols_(protocols) {}
+    : worker_(worker), gate_(worker.gate_keeper(), id, *this), peer_(peer), protocols_(protocols) {
+  if (!worker.access_log().is_open()) return;
+  record_ = std::make_unique<AccessRecord>();
+  record_->began_at = worker.now();
+}
 
 Connection::~Connection() {
-  close();
+  close(ConnectionEnd::stopped);
 }
 
 bool Connection::start(UniqueFd fd) {
@@ -32,9 +44,10 @@ void Connection::drain() noexcept {
   }
 }
 
-void Connection::close() noexcept {
+void Connection::close(ConnectionEnd why) noexcept {
   if (closed_) return;
   closed_ = true;
+  write_record(why);
   disarm();
   worker_.holds().let_go(*this);
   if (stage_) stage_->close();
@@ -44,9 +57,45 @@ void Connection::close() noexcept {
   worker_.bury(*this);
 }
 
-void Connection::abort() noexcept {
+void Connection::abort(ConnectionEnd why) noexcept {
   client_.abort();
-  close();
+  close(why);
+}
+
+void Connection::on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port) {
+  if (!record_) return;
+  record_->protocol = protocol;
+  record_->target = host_and_port(host, port);
+  record_->refusal = {};
+  ++record_->requests;
+}
+
+void Connection::established(const Exit& exit) {
+  gate_.established(exit.name);
+  if (record_) record_->exit = exit.name;
+}
+
+void Connection::note_standing() {
+  if (!record_) return;
+  if (const auto user = gate_.user_name(); !user.empty()) record_->user = user;
+  for (const auto* session : gate_.traffic()) {
+    const std::uint64_t shown_as = session->shown_as.load(std::memory_order_relaxed);
+    if (shown_as != 0) record_->session = shown_as;
+  }
+}
+
+void Connection::write_record(ConnectionEnd why) noexcept {
+  if (!record_) return;
+  note_standing();
+  record_->connection = gate_.connection();
+  record_->client = peer_;
+  record_->up_bytes = up_bytes_;
+  record_->down_bytes = down_bytes_;
+  record_->duration = std::chrono::floor<std::chrono::milliseconds>(worker_.now() - record_->began_at);
+  record_->ended_at = worker_.wall_now();
+  record_->end = record_->cut == AccessRecord::Cut::yes ? ConnectionEnd::cut : why;
+  worker_.access_log().write(*record_);
+  record_.reset();
 }
 
 void Connection::become(std::unique_ptr<Stage> stage) {
@@ -73,15 +122,18 @@ const Exit* Connection::choose_exit(const plugin::Location& location) const noex
 
 void Connection::count_refusal(RefusalKind kind) noexcept {
   worker_.counters().refusals[static_cast<std::size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
+  if (record_) record_->refusal = row_of(kind).code;
 }
 
 Passage Connection::up_passage(MonotonicTime now) noexcept {
-  const ByteCount count{worker_.counters().up_bytes, gate_.traffic(), &plugin::SessionTraffic::up_bytes};
+  const ByteCount count{worker_.counters().up_bytes, up_bytes_, gate_.traffic(),
+                        &plugin::SessionTraffic::up_bytes};
   return {count, *this, worker_.holds(), now};
 }
 
 Passage Connection::down_passage(MonotonicTime now) noexcept {
-  const ByteCount count{worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes};
+  const ByteCount count{worker_.counters().down_bytes, down_bytes_, gate_.traffic(),
+                        &plugin::SessionTraffic::down_bytes};
   return {count, *this, worker_.holds(), now};
 }
 
@@ -90,7 +142,8 @@ Passage Connection::down_passage() noexcept {
 }
 
 Passage Connection::answer_passage() noexcept {
-  return Passage({worker_.counters().down_bytes, gate_.traffic(), &plugin::SessionTraffic::down_bytes});
+  return Passage(
+      {worker_.counters().down_bytes, down_bytes_, gate_.traffic(), &plugin::SessionTraffic::down_bytes});
 }
 
 void Connection::on_ready(Socket&) noexcept {
@@ -98,7 +151,7 @@ void Connection::on_ready(Socket&) noexcept {
   stage_->on_client_ready();
   // Of a held client nothing is read, so that it is gone has to be asked for; one that only ended is not
   // gone.
-  if (held() && client_.has_failed()) close();
+  if (held() && client_.has_failed()) close(ConnectionEnd::client_reset);
 }
 
 void Connection::choose_stage() {
@@ -106,7 +159,9 @@ void Connection::choose_stage() {
   const auto scratch = worker_.resources().scratch;
   const auto got = client_.read(scratch);
   if (got.outcome == Socket::Outcome::blocked) return;
-  if (got.outcome != Socket::Outcome::some) return close();
+  if (got.outcome != Socket::Outcome::some)
+    return close(got.outcome == Socket::Outcome::ended ? ConnectionEnd::client_closed
+                                                       : ConnectionEnd::client_reset);
 
   Buffer received;
   received.append({scratch.data(), got.count});
@@ -119,7 +174,7 @@ void Connection::choose_stage() {
   } else if (protocols_.http) {
     become(std::make_unique<HttpStage>(*this, std::move(received)));
   } else {
-    close();
+    close(ConnectionEnd::failed);
   }
 }
 
@@ -127,7 +182,7 @@ void Connection::on_timeout() noexcept {
   if (stage_) {
     stage_->on_timeout();
   } else {
-    close();
+    close(worker_.draining() ? ConnectionEnd::stopped : ConnectionEnd::handshake_timeout);
   }
 }
 
@@ -143,11 +198,14 @@ void Connection::on_denied(const plugin::Denial& denial) noexcept {
 
 void Connection::on_session_ended(const plugin::Denial& why) noexcept {
   worker_.counters().cuts_total.fetch_add(1, std::memory_order_relaxed);
+  note_standing();
+  if (record_) record_->cut = AccessRecord::Cut::yes;
   if (stage_ && stage_->on_cut(why) == CutManner::farewell) {
     gate_.close();
     place_ = {};
   } else {
-    abort();
+    if (record_) record_->refusal = row_of(kind_of(why.reason)).code;
+    abort(ConnectionEnd::cut);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "plugin/base/address.h"
 #include "plugin/host/gate.h"
+#include "proxy/access_log.h"
 #include "proxy/exit.h"
 #include "proxy/hold_list.h"
 #include "proxy/passage.h"
@@ -38,11 +39,11 @@ class Connection final : private SocketHandler,
   bool start(UniqueFd fd);
   /// The worker is about to stop.
   void drain() noexcept;
-  /// Closes everything now and tells the plugins. The object lives until the worker sweeps. Any number of
-  /// times.
-  void close() noexcept;
+  /// Closes everything now, tells the plugins and writes the access log's line. The object lives until the
+  /// worker sweeps. Any number of times; the first cause is the one that counts.
+  void close(ConnectionEnd why) noexcept;
   /// The same for a connection whose bytes must not go on: what the kernel holds unsent is thrown away.
-  void abort() noexcept;
+  void abort(ConnectionEnd why) noexcept;
 
   // For stages:
 
@@ -64,6 +65,10 @@ class Connection final : private SocketHandler,
   /// An exit at this location, the same for all connections of one session; nullptr: there is none.
   const Exit* choose_exit(const plugin::Location& location) const noexcept;
   void count_refusal(RefusalKind kind) noexcept;
+  /// The client asks for this: what the access log shows, and counts.
+  void on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port);
+  /// The target of the last admission answered, through this exit.
+  void established(const Exit& exit);
 
   /// The way of its sessions' bytes to the target, and to the client. `now`: as just read.
   Passage up_passage(MonotonicTime now) noexcept;
@@ -84,6 +89,9 @@ class Connection final : private SocketHandler,
   void on_denied(const plugin::Denial& denial) noexcept override;
   void on_session_ended(const plugin::Denial& why) noexcept override;
 
+  /// What has to be noted while the gate still knows it.
+  void note_standing();
+  void write_record(ConnectionEnd why) noexcept;
   /// Looks at the first byte and puts the stage in place that speaks that protocol.
   void choose_stage();
 
@@ -93,6 +101,9 @@ class Connection final : private SocketHandler,
   std::unique_ptr<Stage> stage_;  // none: waiting for the first byte
   UserLimits::Place place_;
   SocketAddress peer_;
+  std::uint64_t up_bytes_ = 0;
+  std::uint64_t down_bytes_ = 0;
+  std::unique_ptr<AccessRecord> record_;  // none: nobody keeps a log
   ListenerProtocols protocols_;
   bool closed_ = false;
   // The worker's list of its connections.

@@ -18,7 +18,7 @@ void HttpStage::on_client_ready() noexcept {
   last_activity_ = connection_.worker().now();
   // A client that is gone while it waits: nobody is there to be served, and nothing would be read that tells.
   const bool waiting = phase_ == Phase::asking || phase_ == Phase::dialing;
-  if (waiting && connection_.client().is_reset()) return connection_.close();
+  if (waiting && connection_.client().is_reset()) return connection_.close(ConnectionEnd::client_reset);
   advance();
 }
 
@@ -102,7 +102,7 @@ bool HttpStage::read_head() {
       return false;
     }
     if (got.outcome != Socket::Outcome::some) {
-      connection_.close();
+      connection_.close(ConnectionEnd::client_closed);
       return false;
     }
     received_.commit(got.count);
@@ -153,10 +153,10 @@ void HttpStage::authenticate() {
   const auto credentials = http::proxy_credentials(head());
   sockaddr_storage client;
   connection_.peer().to(client);
-  const bool connect = request_.method == http::Method::connect;
+  connection_.on_request(protocol(), target_.host.text, target_.port);
   connection_.gate().authenticate(
       {.connection = {},
-       .protocol = connect ? plugin::Protocol::http_connect : plugin::Protocol::http_forward,
+       .protocol = protocol(),
        .client = reinterpret_cast<const sockaddr*>(&client),
        .has_credentials = credentials.has_value(),
        .name = credentials ? std::string_view(credentials->name) : std::string_view(),
@@ -167,11 +167,7 @@ void HttpStage::on_authenticated() noexcept {
   if (!connection_.enter_user_limit()) {
     refuse(RefusalKind::too_many);
   } else if (!answer_here()) {
-    const bool connect = request_.method == http::Method::connect;
-    connection_.gate().admit(
-        {.protocol = connect ? plugin::Protocol::http_connect : plugin::Protocol::http_forward,
-         .host = target_.host.text,
-         .port = target_.port});
+    connection_.gate().admit({.protocol = protocol(), .host = target_.host.text, .port = target_.port});
     return;  // whoever answered has gone on already
   }
   advance();
@@ -202,7 +198,7 @@ void HttpStage::on_admitted(const plugin::Location& location) noexcept {
     connection_.gate().dial_failed();
     refuse(RefusalKind::no_such_location);
   } else if (can_reuse_origin()) {
-    connection_.gate().established(exit_->name);
+    connection_.established(*exit_);
     begin_exchange();
   } else {
     dial();
@@ -239,7 +235,7 @@ void HttpStage::on_connected(UniqueFd fd) noexcept {
   origin->exit = exit_;
   if (!origin->socket->open(worker.base(), std::move(fd), *this))
     return on_dial_failed(DialFailure::exhausted);
-  connection_.gate().established(exit_->name);
+  connection_.established(*exit_);
   last_activity_ = worker.now();
 
   if (request_.method == http::Method::connect) {
@@ -322,7 +318,7 @@ bool HttpStage::run_exchange() {
       refuse(progress == Exchange::Progress::bad_response ? RefusalKind::bad_response
                                                           : RefusalKind::incomplete);
       return true;
-    case Exchange::Progress::broken: connection_.abort(); return false;
+    case Exchange::Progress::broken: connection_.abort(ConnectionEnd::client_reset); return false;
   }
   return false;
 }
@@ -387,7 +383,7 @@ bool HttpStage::discard_body() {
   switch (flush_answer()) {
     case FlushOutcome::all: break;
     case FlushOutcome::waiting: return false;
-    case FlushOutcome::failed: connection_.close(); return false;
+    case FlushOutcome::failed: connection_.close(ConnectionEnd::client_reset); return false;
   }
   if (request_.persistence == http::Persistence::close) {
     linger();
@@ -403,7 +399,7 @@ bool HttpStage::discard_body() {
     const auto got = connection_.client().read(received_.writable(head_read_bytes));
     if (got.outcome == Socket::Outcome::blocked) return false;
     if (got.outcome != Socket::Outcome::some) {
-      connection_.close();
+      connection_.close(ConnectionEnd::client_closed);
       return false;
     }
     received_.commit(got.count);
@@ -413,19 +409,20 @@ bool HttpStage::discard_body() {
 void HttpStage::linger() {
   drop_origin();
   received_.clear();
-  if (flush_answer() == FlushOutcome::failed) return connection_.close();
+  if (flush_answer() == FlushOutcome::failed) return connection_.close(ConnectionEnd::client_reset);
   if (unsent_.empty()) connection_.client().shut_down_writing();
   enter(Phase::lingering);
 }
 
 void HttpStage::discard_until_end() {
   if (!unsent_.empty()) {
-    if (flush_answer() == FlushOutcome::failed) return connection_.close();
+    if (flush_answer() == FlushOutcome::failed) return connection_.close(ConnectionEnd::client_reset);
     if (!unsent_.empty()) return;  // the client's end may be there, but it has not got ours
     connection_.client().shut_down_writing();
   }
   const auto scratch = connection_.worker().resources().scratch;
-  if (connection_.client().discard(scratch) == Socket::Discarded::all) connection_.close();
+  if (connection_.client().discard(scratch) == Socket::Discarded::all)
+    connection_.close(ConnectionEnd::answered);
 }
 
 // ---- ends
@@ -433,7 +430,7 @@ void HttpStage::discard_until_end() {
 void HttpStage::on_timeout() noexcept {
   switch (phase_) {
     case Phase::reading_head:
-      if (received_.empty()) return connection_.close();
+      if (received_.empty()) return connection_.close(ConnectionEnd::idle_timeout);
       request_ = {};
       refuse(RefusalKind::head_timeout);
       return advance();
@@ -447,7 +444,7 @@ void HttpStage::on_timeout() noexcept {
       const auto idle =
           std::chrono::floor<std::chrono::milliseconds>(connection_.worker().now() - last_activity_);
       if (idle < limit) return connection_.set_timeout(limit - idle);
-      if (exchange_->has_begun_answer()) return connection_.abort();
+      if (exchange_->has_begun_answer()) return connection_.abort(ConnectionEnd::idle_timeout);
       exchange_->drop();
       exchange_.reset();
       drop_origin();
@@ -457,14 +454,14 @@ void HttpStage::on_timeout() noexcept {
     }
     case Phase::dialing:
     case Phase::refused:
-    case Phase::lingering: return connection_.close();
+    case Phase::lingering: return connection_.close(ConnectionEnd::answered);
   }
 }
 
 void HttpStage::on_drain() noexcept {
   if (phase_ != Phase::reading_head) return;
   if (connection_.client().readable()) advance();  // a request may be waiting
-  if (phase_ == Phase::reading_head && received_.empty()) connection_.close();
+  if (phase_ == Phase::reading_head && received_.empty()) connection_.close(ConnectionEnd::stopped);
 }
 
 CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {

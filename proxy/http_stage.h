@@ -55,6 +55,10 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   void forget_head() noexcept;
 
   // asking, dialing
+  plugin::Protocol protocol() const noexcept {
+    return request_.method == http::Method::connect ? plugin::Protocol::http_connect
+                                                    : plugin::Protocol::http_forward;
+  }
   void authenticate();
   bool answer_here();
   bool can_reuse_origin() const noexcept;

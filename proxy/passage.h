@@ -11,15 +11,17 @@
 
 namespace payg::proxy {
 
-/// Where relayed bytes of one direction are counted: the worker's total, and the sessions the connection
-/// belongs to.
+/// Where relayed bytes of one direction are counted: the worker's total, the connection's own, and the
+/// sessions that it belongs to.
 struct ByteCount {
   std::atomic<std::uint64_t>& total;
+  std::uint64_t& connection;
   Sessions sessions;
   std::atomic<std::uint64_t> plugin::SessionTraffic::*direction;
 
   void operator()(std::uint64_t bytes) const noexcept {
     total.fetch_add(bytes, std::memory_order_relaxed);
+    connection += bytes;
     for (auto* session : sessions) (session->*direction).fetch_add(bytes, std::memory_order_relaxed);
   }
 };

@@ -95,6 +95,15 @@ std::vector<IpAddress> local_addresses() {
 constexpr std::string_view not_reloaded =
     "the configuration was not reloaded: what was in force stays in force";
 
+constexpr std::string_view reloadable_keys = "max_connections_per_user, log_level, access_log";
+
+/// What stands behind reloadable_keys.
+void take_over_reloadable(config::ProxyConfig& in_force, const config::ProxyConfig& fresh) {
+  in_force.max_connections_per_user = fresh.max_connections_per_user;
+  in_force.log_level = fresh.log_level;
+  in_force.access_log = fresh.access_log;
+}
+
 const char* names_of(ListenerProtocols protocols) {
   if (protocols.http && protocols.socks5) return "http, socks5";
   return protocols.http ? "http" : "socks5";
@@ -130,6 +139,8 @@ std::vector<std::string> Server::start() {
             std::to_string(shares_.connections) +
             "; that is the limit in force, and it leaves none for splicing bulk transfers");
   }
+  if (const auto error = access_log_.open(configuration_.proxy.access_log); !error.empty())
+    return {configuration_.path + ": proxy.access_log: " + error};
   bind_listeners();
   if (auto errors = start_plugins(); !errors.empty()) return errors;
   start_workers();
@@ -184,6 +195,7 @@ void Server::start_workers() {
                       .plugins = chain_,
                       .user_limits = user_limits_,
                       .connection_limit = connection_limit_,
+                      .access_log = access_log_,
                       .nameservers = configuration_.proxy.nameservers,
                       .most_pipes = shares_.pipes / worker_count(configuration_.proxy)};
   for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
@@ -243,7 +255,13 @@ std::vector<plugin::Metric> Server::metrics() const {
   if (workers_run_.load(std::memory_order_acquire)) {
     for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
   }
-  return to_metrics(counters);
+  auto metrics = to_metrics(counters);
+  metrics.push_back({.name = "payg_proxy_access_log_dropped_total",
+                     .help = "Lines of the access log that were dropped because the disk was behind.",
+                     .kind = plugin::Metric::Kind::counter,
+                     .labels = {},
+                     .value = static_cast<double>(access_log_.dropped())});
+  return metrics;
 }
 
 std::vector<plugin::ExitReport> Server::exits() const {
@@ -304,22 +322,24 @@ void Server::reload() {
     return log(LogLevel::error, "config", not_reloaded);
   }
   Configuration fresh = std::move(again).value();
-  if (!reload_plugins(fresh)) return;
-  user_limits_.set_most(fresh.proxy.max_connections_per_user);
-  proxy::set_log_level(fresh.proxy.log_level);
-
-  auto needs_restart = configuration_.proxy;
-  needs_restart.max_connections_per_user = fresh.proxy.max_connections_per_user;
-  needs_restart.log_level = fresh.proxy.log_level;
-  if (needs_restart != fresh.proxy) {
+  if (const auto error = access_log_.open(fresh.proxy.access_log); !error.empty()) {
+    log(LogLevel::error, "config", configuration_.path + ": proxy.access_log: " + error);
+    return log(LogLevel::error, "config", not_reloaded);
+  }
+  if (!reload_plugins(fresh)) {
+    static_cast<void>(access_log_.open(configuration_.proxy.access_log));
+    return;
+  }
+  take_over_reloadable(configuration_.proxy, fresh.proxy);
+  user_limits_.set_most(configuration_.proxy.max_connections_per_user);
+  proxy::set_log_level(configuration_.proxy.log_level);
+  if (configuration_.proxy != fresh.proxy) {
     log(LogLevel::warning, "config",
-        "reloaded, but only max_connections_per_user, log_level and the plugins' own tables change without a "
-        "restart");
+        "reloaded, but only " + std::string(reloadable_keys) +
+            " and the plugins' own tables change without a restart");
   } else {
     log(LogLevel::info, "config", "reloaded " + configuration_.path);
   }
-  configuration_.proxy.max_connections_per_user = fresh.proxy.max_connections_per_user;
-  configuration_.proxy.log_level = fresh.proxy.log_level;
 }
 
 }  // namespace payg::proxy

@@ -77,6 +77,7 @@ class Server final : public HostServices {
   UserLimits user_limits_;
   const DescriptorShares shares_;
   ConnectionLimit connection_limit_;
+  AccessLog access_log_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   plugin::PluginChain chain_;
   std::vector<BoundListener> listeners_;

@@ -17,7 +17,7 @@ void SocksStage::receive() {
   Socket& client = connection_.client();
   if (step_ == Step::refused) {
     if (client.discard(connection_.worker().resources().scratch) == Socket::Discarded::all)
-      connection_.close();
+      connection_.close(ConnectionEnd::answered);
     return;
   }
   // Bytes behind the request are read by the tunnel; until then only what a handshake can hold.
@@ -27,7 +27,7 @@ void SocksStage::receive() {
     if (got.outcome == Socket::Outcome::blocked) return;
     if (got.outcome == Socket::Outcome::ended && step_ == Step::dialing)
       return;  // half-closed: the tunnel passes it on
-    if (got.outcome == Socket::Outcome::failed) return connection_.close();
+    if (got.outcome == Socket::Outcome::failed) return connection_.close(ConnectionEnd::client_reset);
     if (got.outcome == Socket::Outcome::ended) {
       client_ended_ = true;  // perhaps behind all that is needed: the tunnel passes it on
       return;
@@ -49,7 +49,8 @@ void SocksStage::advance() {
     }
   }
   const bool needs_more = step_ == Step::greeting || step_ == Step::credentials || step_ == Step::request;
-  if (client_ended_ && needs_more && !connection_.is_closed()) connection_.close();
+  if (client_ended_ && needs_more && !connection_.is_closed())
+    connection_.close(ConnectionEnd::client_closed);
 }
 
 bool SocksStage::is_complete(const socks::ParseOutcome& outcome) {
@@ -137,6 +138,7 @@ bool SocksStage::read_request() {
   const auto outcome = socks::parse_request(received_.view(), target_);
   if (!is_complete(outcome)) return false;
   received_.consume(outcome.consumed);
+  connection_.on_request(plugin::Protocol::socks5, target_.host.text, target_.port);
   if (pending_denial_) {
     refuse(kind_of(pending_denial_->reason));
   } else if (!connection_.enter_user_limit()) {
@@ -176,7 +178,7 @@ void SocksStage::on_connected(UniqueFd fd) noexcept {
       std::make_unique<Tunnel>(connection_, std::move(target), std::move(received_), std::move(answer));
   if (!tunnel_target->open(worker.base(), std::move(fd), *tunnel))
     return on_dial_failed(DialFailure::exhausted);
-  connection_.gate().established(exit_->name);
+  connection_.established(*exit_);
   connection_.become(std::move(tunnel));
 }
 
@@ -194,7 +196,7 @@ CutManner SocksStage::on_cut(const plugin::Denial& why) noexcept {
 }
 
 void SocksStage::on_timeout() noexcept {
-  connection_.close();
+  connection_.close(step_ == Step::refused ? ConnectionEnd::answered : ConnectionEnd::handshake_timeout);
 }
 
 void SocksStage::close() noexcept {
@@ -217,7 +219,8 @@ void SocksStage::finish_with(std::string_view answer) {
 
 void SocksStage::send(std::string_view bytes) {
   const auto sent = connection_.answer_passage().write(connection_.client(), bytes);
-  if (sent.outcome != Socket::Outcome::some || sent.count != bytes.size()) connection_.close();
+  if (sent.outcome != Socket::Outcome::some || sent.count != bytes.size())
+    connection_.close(ConnectionEnd::failed);
 }
 
 }  // namespace payg::proxy

@@ -28,7 +28,8 @@ void Tunnel::relay() noexcept {
   Passage up = connection_.up_passage(last_activity_);
   step(up_, client, *target_, up);
   if (connection_.is_closed()) return;
-  if (up_.way == Way::over && down_.way == Way::over) return connection_.close();
+  if (up_.way == Way::over && down_.way == Way::over)
+    return connection_.close(end_.value_or(ConnectionEnd::client_closed));
   if (up_.way != Way::open && down_.way != Way::open && phase_ == Phase::relaying) {
     phase_ = Phase::lingering;
     connection_.set_timeout(linger_time);
@@ -45,7 +46,8 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, Passage& p
     case Pump::Status::source_failed:
       // A reset, not a half-close: nothing will be read of it nor taken by it any more.
       direction.pump.drop(resources.pipes);
-      if (&source == &connection_.client()) return connection_.close();
+      if (&source == &connection_.client()) return connection_.close(ConnectionEnd::client_reset);
+      note_end(ConnectionEnd::target_reset);
       sink.shut_down_writing();
       direction.way = Way::over;
       up_.pump.drop(resources.pipes);
@@ -53,11 +55,13 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, Passage& p
       break;
     case Pump::Status::done:
     case Pump::Status::ended:
+      note_end(&direction == &up_ ? ConnectionEnd::client_closed : ConnectionEnd::target_closed);
       direction.pump.drop(resources.pipes);
       sink.shut_down_writing();
       direction.way = Way::over;
       break;
     case Pump::Status::sink_failed:
+      note_end(&direction == &up_ ? ConnectionEnd::target_reset : ConnectionEnd::client_reset);
       direction.pump.drop(resources.pipes);
       direction.way = Way::discarding;
       discard(direction, source);
@@ -71,12 +75,12 @@ void Tunnel::discard(Direction& direction, Socket& source) noexcept {
 }
 
 void Tunnel::on_timeout() noexcept {
-  if (phase_ == Phase::lingering) return connection_.close();
+  if (phase_ == Phase::lingering) return connection_.close(end_.value_or(ConnectionEnd::client_closed));
   const auto idle =
       std::chrono::floor<std::chrono::milliseconds>(connection_.worker().now() - last_activity_);
   const auto limit = connection_.worker().settings().idle_timeout;
   if (idle >= limit) {
-    connection_.close();
+    connection_.close(ConnectionEnd::idle_timeout);
   } else {
     connection_.set_timeout(limit - idle);
   }

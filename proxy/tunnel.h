@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "proxy/connection.h"
 #include "proxy/pump.h"
@@ -40,6 +41,9 @@ class Tunnel final : public Stage, public SocketHandler {
   void relay() noexcept;
   void step(Direction& direction, Socket& source, Socket& sink, Passage& passage) noexcept;
   void discard(Direction& direction, Socket& source) noexcept;
+  void note_end(ConnectionEnd end) noexcept {
+    if (!end_) end_ = end;
+  }
 
   Connection& connection_;
   std::unique_ptr<Socket> target_;
@@ -48,6 +52,7 @@ class Tunnel final : public Stage, public SocketHandler {
   /// lingering: only bytes to be thrown away are left; that may not last.
   enum class Phase : std::uint8_t { relaying, lingering };
   Phase phase_ = Phase::relaying;
+  std::optional<ConnectionEnd> end_;  ///< what came first
   MonotonicTime last_activity_;
 };
 

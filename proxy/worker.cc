@@ -92,7 +92,7 @@ void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, cons
 }
 
 void Worker::close_all() noexcept {
-  while (connections_ != nullptr) connections_->abort();
+  while (connections_ != nullptr) connections_->abort(ConnectionEnd::stopped);
 }
 
 void Worker::on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtocols protocols) noexcept {
@@ -104,7 +104,7 @@ void Worker::on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtoco
   if (connections_ != nullptr) connections_->previous_ = connection.get();
   connections_ = connection.get();
   Connection& owned_by_list = *connection.release();
-  if (!owned_by_list.start(std::move(fd))) owned_by_list.close();
+  if (!owned_by_list.start(std::move(fd))) owned_by_list.close(ConnectionEnd::failed);
 }
 
 void Worker::on_accept_paused() noexcept {

@@ -9,6 +9,7 @@
 
 #include "plugin/base/event.h"
 #include "plugin/host/gate_keeper.h"
+#include "proxy/access_log.h"
 #include "proxy/connection.h"
 #include "proxy/counters.h"
 #include "proxy/dial.h"
@@ -35,6 +36,7 @@ struct Shared {
   const plugin::PluginChain& plugins;
   UserLimits& user_limits;
   ConnectionLimit& connection_limit;
+  AccessLog& access_log;
   const std::vector<std::string>& nameservers;
   std::size_t most_pipes;  ///< of one worker
 };
@@ -84,6 +86,7 @@ class Worker final : public ListenerHandler {
   const Settings& settings() const noexcept { return shared_.settings; }
   const ExitTable& exits() const noexcept { return shared_.exits; }
   UserLimits& user_limits() noexcept { return shared_.user_limits; }
+  AccessLog& access_log() noexcept { return shared_.access_log; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
   RelayResources& resources() noexcept { return resources_; }
   HeadScratch& head_scratch() noexcept { return head_scratch_; }

@@ -9,6 +9,7 @@
 #include "billing/core/credits.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/result.h"
+#include "plugin/base/time_text.h"
 
 namespace payg::billing {
 
@@ -22,8 +23,6 @@ std::string rate_text(Rate rate);
 /// A length of time in hours or minutes, rounded down to two decimals.
 std::string hours_text(std::chrono::milliseconds time);
 std::string minutes_text(std::chrono::milliseconds time);
-/// RFC 3339 in UTC with milliseconds: "2026-11-22T13:21:19.123Z".
-std::string time_text(WallTime time);
 /// Reads "2026-11-22" or "2026-11-22T13:21:19Z" (with any fraction, which is dropped); UTC only.
 std::optional<WallTime> parse_time(std::string_view text);
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "plugin/base/text.h"
+
 namespace payg::billing {
 namespace {
 
@@ -18,10 +20,7 @@ std::optional<Enum> find_by_name(const std::array<Enum, count>& all, std::string
 }  // namespace
 
 std::string to_string(SessionId id) {
-  std::array<char, session_id_digits> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), id.value, 16).ptr;
-  const std::string hex(digits.data(), end);
-  return std::string(session_id_digits - hex.size(), '0') + hex;
+  return to_hex(id.value);
 }
 
 std::optional<SessionId> parse_session_id(std::string_view hex) {

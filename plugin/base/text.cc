@@ -64,4 +64,11 @@ std::string to_hex(const unsigned char* bytes, std::size_t count) {
   return hex;
 }
 
+std::string to_hex(std::uint64_t number) {
+  unsigned char bytes[sizeof number];
+  for (std::size_t i = 0; i < sizeof number; ++i)
+    bytes[i] = static_cast<unsigned char>(number >> (8 * (sizeof number - 1 - i)));
+  return to_hex(bytes, sizeof bytes);
+}
+
 }  // namespace payg

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,7 @@ std::string_view trim_ows(std::string_view text) noexcept;
 bool decode_base64(std::string_view text, std::string& out);
 
 std::string to_hex(const unsigned char* bytes, std::size_t count);
+/// All 16 digits.
+std::string to_hex(std::uint64_t number);
 
 }  // namespace payg

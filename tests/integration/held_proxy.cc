@@ -26,6 +26,7 @@ HeldProxy::HeldProxy()
                                                           .plugins = chain_,
                                                           .user_limits = user_limits_,
                                                           .connection_limit = connection_limit_,
+                                                          .access_log = access_log_,
                                                           .nameservers = nameservers_,
                                                           .most_pipes = 16},
                                             0);

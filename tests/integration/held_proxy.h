@@ -91,6 +91,7 @@ class HeldProxy {
   plugin::PluginChain chain_;
   proxy::UserLimits user_limits_{1000};
   proxy::ConnectionLimit connection_limit_{1000};
+  proxy::AccessLog access_log_;
   std::vector<std::string> nameservers_{"127.0.0.1"};
   SocketAddress address_;
   std::unique_ptr<proxy::Worker> worker_;  // outlives the plugins

@@ -16,8 +16,8 @@ namespace payg::simulation {
 /// All that a node knows, and loses when it is killed.
 struct SimNode::Life {
   Life(NodeNumber node, const billing::Terms& terms, const billing::BillerSettings& settings,
-       billing::Biller::RandomSource random)
-      : table(many_sessions), biller(table, terms, settings, std::move(random)), watch(name_of(node)) {}
+       std::uint64_t seed)
+      : table(many_sessions, seed), biller(table, terms, settings), watch(name_of(node)) {}
 
   static constexpr std::size_t many_sessions = 1'000'000;
 

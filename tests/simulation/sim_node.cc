@@ -72,7 +72,7 @@ void SimNode::start() {
       has(Sabotage::ignore_grace) ? std::chrono::hours(1000) : surroundings_.scenario.outage_grace;
   const billing::BillerSettings settings{.outage_grace = grace,
                                          .session_limit = surroundings_.scenario.session_limit};
-  life_ = std::make_unique<Life>(number_, terms_, settings, [this] { return random_.bits(); });
+  life_ = std::make_unique<Life>(number_, terms_, settings, random_.bits());
   set_lease(lease_for(surroundings_.scenario, terms_));
   life_->usage_posted_at = surroundings_.scheduler.now();
   // Nobody is let in before the first answer; until then the ledger counts as away.

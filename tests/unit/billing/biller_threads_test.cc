@@ -59,9 +59,8 @@ void bill(Biller& biller, Starts& starts) {
 
 TEST(BillerThreads, SessionsThatAreCutWhileTheirLastConnectionClosesAreFreedOnce) {
   constexpr std::uint64_t workers = 3;
-  SessionTable table(1'000);
-  std::uint64_t random = 0;
-  Biller biller(table, minute_at_eighty_cents, {}, [&random] { return random += 64; });
+  SessionTable table(1'000, 1);
+  Biller biller(table, minute_at_eighty_cents, {});
   Starts starts;
   std::atomic<std::uint64_t> at_work{workers};
   std::vector<std::thread> threads;

@@ -58,11 +58,10 @@ class BillingThreads : public testing::Test {
   int users = 0;
   RecordingHost host;
   LedgerHealth health{host};
-  SessionTable table{10'000};
-  std::uint64_t random = 0;
+  SessionTable table{10'000, 1};
   std::atomic<int> cuts = 0, lives_over = 0;
   Signal held_up, go_on;
-  Biller biller{table, minute_at_eighty_cents, {}, [this] { return random += 64; }};
+  Biller biller{table, minute_at_eighty_cents, {}};
   std::shared_ptr<LedgerFaults> faults = std::make_shared<LedgerFaults>();
   BillingThread thread{{biller, host, health, failing(factory, faults),
                         Spool::open(folder.path() + "/spool", "node-1").value(),

@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::size_t many_sessions = 2'000'000;
 
-Biller::RandomSource counting_source() {
-  return [state = std::uint64_t{1}]() mutable { return state += 0x9e3779b97f4a7c15U; };
-}
-
 billing::LedgerError away() {
   return {billing::LedgerError::Code::unavailable, "away"};
 }
@@ -74,7 +70,7 @@ billing::ChargeResult MapTill::charge_one(const billing::ChargeRequest& request)
 }
 
 MeterRig::MeterRig(Till& the_till, const Terms& terms, const BillerSettings& settings)
-    : till(the_till), table(many_sessions), biller(table, terms, settings, counting_source()) {}
+    : till(the_till), table(many_sessions, 1), biller(table, terms, settings) {}
 
 plugin::SessionHandle MeterRig::admit(UserId user, std::string_view label) {
   return table.join(user, label, {})->session;

@@ -101,7 +101,7 @@ class ReceptionOfMany : public ::testing::Test {
   LoggingHost host;
   LedgerHealth health{host};
   UserCache users{100};
-  SessionTable table{100};
+  SessionTable table{100, 1};
   StandingReader reader{failing(factory, faults), health};
   Reception reception{{host.clock(), table, users, reader, health, 1}};
 

@@ -21,7 +21,7 @@ constexpr UserId alice{7};
 constexpr MonotonicTime now = test::FakeClock::start;
 
 TEST(SessionTable, JoiningTwiceIsOneStay) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   const auto first = table.join(alice, "blue", {}), second = table.join(alice, "blue", {});
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->session, second->session);
@@ -30,7 +30,7 @@ TEST(SessionTable, JoiningTwiceIsOneStay) {
 }
 
 TEST(SessionTable, NobodyJoinsOnTheSpotBeforeAConnectionIsEstablished) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   const auto seat = table.join(alice, "", {});
   EXPECT_FALSE(table.join_live(alice, "", {}));
   EXPECT_EQ(table.opened(seat->session, "direct", now), SessionTable::Opened::first);
@@ -39,7 +39,7 @@ TEST(SessionTable, NobodyJoinsOnTheSpotBeforeAConnectionIsEstablished) {
 }
 
 TEST(SessionTable, BeingGivenTheSameSessionAgainAddsNothing) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   const auto seat = table.join(alice, "", {});
   table.opened(seat->session, "direct", now);
   const auto again = table.join_live(alice, "", seat->session);
@@ -49,7 +49,7 @@ TEST(SessionTable, BeingGivenTheSameSessionAgainAddsNothing) {
 }
 
 TEST(SessionTable, RefusesMoreStaysThanThereMayBe) {
-  SessionTable table(2);
+  SessionTable table(2, 1);
   EXPECT_TRUE(table.join(UserId{1}, "", {}));
   const auto second = table.join(UserId{2}, "", {});
   EXPECT_FALSE(table.join(UserId{3}, "", {}));
@@ -59,7 +59,7 @@ TEST(SessionTable, RefusesMoreStaysThanThereMayBe) {
 }
 
 TEST(SessionTable, AHandleIsNeverUsedAgain) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   std::set<plugin::SessionHandle> seen;
   for (int i = 0; i < 1'000; ++i) {
     const auto session = table.join(alice, "", {})->session;
@@ -72,7 +72,7 @@ TEST(SessionTable, AHandleIsNeverUsedAgain) {
 }
 
 TEST(SessionTable, TheBillerFindsOnlyWhatNoWorkerMayFree) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   const auto seat = table.join(alice, "", {});
   EXPECT_EQ(table.find(seat->session), nullptr) << "not established";
   table.opened(seat->session, "direct", now);
@@ -89,11 +89,11 @@ TEST(SessionTable, TheBillerFindsOnlyWhatNoWorkerMayFree) {
 }
 
 TEST(SessionTable, AMeteredSessionIsFoundByItsIdWithItsTraffic) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   const auto seat = table.join(alice, "", {});
   table.opened(seat->session, "direct", now);
   Session* session = table.find(seat->session);
-  table.meter(*session, 0x0123456789abcdef, now);
+  table.meter(*session, now);
   seat->traffic->up_bytes = 5;
   const auto live = table.find(session->id);
   ASSERT_TRUE(live);
@@ -102,17 +102,39 @@ TEST(SessionTable, AMeteredSessionIsFoundByItsIdWithItsTraffic) {
   EXPECT_FALSE(table.find(SessionId{99}));
 }
 
-TEST(SessionTable, IdsArePositiveAndDifferentEvenWhenChanceRepeatsItself) {
-  SessionTable table(100);
+TEST(SessionTable, IdsArePositiveAndDifferentInTwoTables) {
   std::set<SessionId> ids;
-  for (int i = 0; i < 20; ++i) {
-    const auto seat = table.join(alice, std::to_string(i), {});
-    table.opened(seat->session, "direct", now);
-    Session* session = table.find(seat->session);
-    table.meter(*session, ~std::uint64_t{0}, now);
-    EXPECT_GT(static_cast<std::int64_t>(session->id.value), 0);
-    EXPECT_TRUE(ids.insert(session->id).second);
+  for (const std::uint64_t seed : {1, 2}) {
+    SessionTable table(1'000, seed);
+    for (std::uint64_t user = 1; user <= 500; ++user) {
+      const auto seat = table.join(UserId{user}, "", {});
+      table.opened(seat->session, "direct", now);
+      Session* session = table.find(seat->session);
+      table.meter(*session, now);
+      EXPECT_GT(static_cast<std::int64_t>(session->id.value), 0);
+      EXPECT_TRUE(ids.insert(session->id).second);
+    }
   }
+}
+
+TEST(SessionTable, ASessionIsShownByItsIdFromItsFirstConnectionOn) {
+  SessionTable table(10, 1);
+  const auto seat = table.join(alice, "", {});
+  EXPECT_EQ(seat->traffic->shown_as, 0U) << "nobody is connected yet";
+  table.opened(seat->session, "direct", now);
+  const std::uint64_t shown = seat->traffic->shown_as;
+  EXPECT_NE(shown, 0U) << "before the biller has heard of it";
+  Session* session = table.find(seat->session);
+  table.meter(*session, now);
+  EXPECT_EQ(session->id.value, shown);
+  table.join_live(alice, "", {});
+  table.opened(seat->session, "direct", now + std::chrono::seconds(1));
+  table.closed(seat->session, now);
+  ASSERT_EQ(table.end_idle(*session).next, SessionTable::AfterIdle::Next::came_back);
+  const std::uint64_t shown_then = seat->traffic->shown_as;
+  EXPECT_NE(shown_then, shown) << "it is another session from here on";
+  table.meter(*session, now);
+  EXPECT_EQ(session->id.value, shown_then);
 }
 
 /// What a table ought to say, by hand.
@@ -124,7 +146,7 @@ class MeteredModel {
     const auto seat = table_.join(user, label, {});
     table_.opened(seat->session, "direct", now);
     Session* session = table_.find(seat->session);
-    table_.meter(*session, ++random_ * 64, now);
+    table_.meter(*session, now);
     of_[user].insert(session);
   }
   void end_one_of(UserId user) {
@@ -145,7 +167,6 @@ class MeteredModel {
  private:
   SessionTable& table_;
   std::map<UserId, std::set<Session*>> of_;
-  std::uint64_t random_ = 0;
 };
 
 std::set<Session*> found(SessionTable& table, std::optional<UserId> user) {
@@ -156,7 +177,7 @@ std::set<Session*> found(SessionTable& table, std::optional<UserId> user) {
 }
 
 TEST(SessionTable, TheMeteredSessionsOfAUserAreFoundThroughManyChanges) {
-  SessionTable table(10'000);
+  SessionTable table(10'000, 1);
   MeteredModel model(table);
   std::mt19937 random(42);
   // Few of them have many sessions, and a shard holds several of them.
@@ -174,12 +195,12 @@ TEST(SessionTable, TheMeteredSessionsOfAUserAreFoundThroughManyChanges) {
 }
 
 TEST(SessionTable, AStayThatIsNotMeteredIsNoneOfTheMeteredSessions) {
-  SessionTable table(10);
+  SessionTable table(10, 1);
   table.join(alice, "waiting", {});
   const auto seat = table.join(alice, "idle", {});
   table.opened(seat->session, "direct", now);
   Session* session = table.find(seat->session);
-  table.meter(*session, 64, now);
+  table.meter(*session, now);
   EXPECT_EQ(table.metered_sessions(alice), std::vector{session});
   table.join_live(alice, "idle", {});
   table.closed(seat->session, now);
@@ -229,7 +250,7 @@ void come_and_go(SessionTable& table, std::uint64_t seed, int times, std::atomic
 }
 
 TEST(SessionTable, WorkersComeAndGoTogether) {
-  SessionTable table(1'000);
+  SessionTable table(1'000, 1);
   std::atomic<int> firsts{0};
   std::vector<std::thread> workers;
   for (std::uint64_t seed = 1; seed <= 4; ++seed)

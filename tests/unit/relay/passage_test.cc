@@ -48,7 +48,7 @@ class PassageTest : public testing::Test, public SocketHandler, public Holdable 
   }
   ~PassageTest() override { holds_.let_go(*this); }
 
-  ByteCount count() { return {counters_.up_bytes, sessions_, &plugin::SessionTraffic::up_bytes}; }
+  ByteCount count() { return {counters_.up_bytes, own_, sessions_, &plugin::SessionTraffic::up_bytes}; }
   Passage passage() { return Passage(count(), *this, holds_, clock_.now()); }
   void permit() { session_.relay_until = MonotonicTime::max(); }
   void forbid() { session_.relay_until = MonotonicTime::min(); }
@@ -71,6 +71,7 @@ class PassageTest : public testing::Test, public SocketHandler, public Holdable 
   EventLoop loop_;
   TickingClock clock_;
   Counters counters_;
+  std::uint64_t own_ = 0;
   HoldList holds_{loop_.base(), clock_, counters_};
   plugin::SessionTraffic session_;
   std::vector<plugin::SessionTraffic*> sessions_{&session_};

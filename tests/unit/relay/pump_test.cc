@@ -39,7 +39,7 @@ class PumpTest : public testing::Test, public SocketHandler {
 
   Pump::Status run(Pump& pump) {
     event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
-    Passage passage(ByteCount{total_, {}, &plugin::SessionTraffic::up_bytes});
+    Passage passage(ByteCount{total_, own_, {}, &plugin::SessionTraffic::up_bytes});
     return pump.run(source_, sink_, resources_, passage);
   }
 
@@ -69,6 +69,7 @@ class PumpTest : public testing::Test, public SocketHandler {
   PipePool pipes_{4};
   RelayResources resources_{scratch_, pipes_};
   std::atomic<std::uint64_t> total_{0};
+  std::uint64_t own_ = 0;
   UniqueFd from_, to_, far_source_, far_sink_;
   Socket source_, sink_;
   Pump::Status status_ = Pump::Status::waiting;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 
 #include "config/toml_table.h"
@@ -71,6 +72,8 @@ void read_proxy_table(TomlTable& table, ProxyConfig& config) {
   table.read_duration("drain_timeout", config.drain_timeout, std::chrono::milliseconds(0));
   table.read_count("max_connections", config.max_connections, {.least = 0, .most = many});
   table.read_count("max_connections_per_user", config.max_connections_per_user, {.least = 1, .most = many});
+  table.read_count("max_bytes_per_second_per_user", config.max_bytes_per_second_per_user,
+                   {.least = 0, .most = std::numeric_limits<unsigned>::max()});
   table.read_texts("allow_targets", config.allow_targets, check_cidr);
   table.read_texts("nameservers", config.nameservers, check_nameserver);
   int level = static_cast<int>(config.log_level);

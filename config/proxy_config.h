@@ -47,6 +47,7 @@ struct ProxyConfig {
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(5)};
   unsigned max_connections = 0;  ///< over all users; 0: what the file-descriptor limit allows
   unsigned max_connections_per_user = 512;
+  unsigned max_bytes_per_second_per_user = 0;  ///< up and down together; 0: no bound
   std::vector<std::string> allow_targets;  ///< CIDRs
   std::vector<std::string> nameservers;    ///< "ip" or "ip:port"; empty: /etc/resolv.conf
   LogLevel log_level = LogLevel::info;

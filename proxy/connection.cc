@@ -111,7 +111,7 @@ bool Connection::enter_user_limit() {
   const std::uint64_t user = gate_.user();
   if (user == place_.user()) return true;
   place_ = {};
-  if (user != 0) place_ = worker_.user_limits().enter(user);
+  if (user != 0) place_ = worker_.user_limits().enter(user, worker_.now());
   return user == 0 || static_cast<bool>(place_);
 }
 
@@ -125,16 +125,20 @@ void Connection::count_refusal(RefusalKind kind) noexcept {
   if (record_) record_->refusal = row_of(kind).code;
 }
 
+bool Connection::may_move(MonotonicTime now) const noexcept {
+  return now <= relay_until(gate_.traffic()) && (place_.pace() == nullptr || place_.pace()->has_room(now));
+}
+
 Passage Connection::up_passage(MonotonicTime now) noexcept {
   const ByteCount count{worker_.counters().up_bytes, up_bytes_, gate_.traffic(),
                         &plugin::SessionTraffic::up_bytes};
-  return {count, *this, worker_.holds(), now};
+  return {count, place_.pace(), *this, worker_.holds(), now};
 }
 
 Passage Connection::down_passage(MonotonicTime now) noexcept {
   const ByteCount count{worker_.counters().down_bytes, down_bytes_, gate_.traffic(),
                         &plugin::SessionTraffic::down_bytes};
-  return {count, *this, worker_.holds(), now};
+  return {count, place_.pace(), *this, worker_.holds(), now};
 }
 
 Passage Connection::down_passage() noexcept {

@@ -82,7 +82,7 @@ class Connection final : private SocketHandler,
 
   void on_ready(Socket& socket) noexcept override;
   void on_timeout() noexcept override;
-  Sessions sessions() const noexcept override { return gate_.traffic(); }
+  bool may_move(MonotonicTime now) const noexcept override;
   void on_released() noexcept override { client_.ready_again(); }
   void on_authenticated() noexcept override;
   void on_admitted(const plugin::Location& location) noexcept override;

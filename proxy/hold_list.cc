@@ -34,7 +34,7 @@ void HoldList::look() noexcept {
   // From the back, because the last one takes the place of one that goes.
   for (std::size_t index = held_.size(); index-- > 0;) {
     Holdable& connection = *held_[index];
-    if (now > relay_until(connection.sessions())) continue;
+    if (!connection.may_move(now)) continue;
     let_go(connection);
     connection.on_released();
   }

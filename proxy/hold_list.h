@@ -34,8 +34,8 @@ class Holdable {
   Holdable() noexcept = default;
   ~Holdable() = default;
 
-  /// What bounds it at this moment.
-  virtual Sessions sessions() const noexcept = 0;
+  /// The answer of its Passage: would a piece move now?
+  virtual bool may_move(MonotonicTime now) const noexcept = 0;
   /// Its bytes may move again. It is out of the list; it closes nothing within the call.
   virtual void on_released() noexcept = 0;
 

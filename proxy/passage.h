@@ -3,10 +3,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "plugin/api/plugin.h"
 #include "proxy/hold_list.h"
+#include "proxy/pace.h"
 #include "proxy/socket.h"
 
 namespace payg::proxy {
@@ -26,9 +28,9 @@ struct ByteCount {
   }
 };
 
-/// The way of one connection's bytes in one direction: open while its sessions permit (SessionTraffic), and
-/// where is counted what went along it. Nothing else can write to a Socket, so that no relaying can forget to
-/// ask. Made anew for each run; the worker's thread.
+/// The way of one connection's bytes in one direction: open while its sessions permit (SessionTraffic) and
+/// its user's pace has room, and where is counted what went along it. Nothing else can write to a Socket, so
+/// that no relaying can forget to ask. Made anew for each run; the worker's thread.
 ///
 /// It asks before each piece (a buffer, or what a pipe holds), and reads the clock anew behind each: a
 /// process that is stopped between the question and the piece moves that one piece when it wakes up, and no
@@ -36,9 +38,12 @@ struct ByteCount {
 class Passage {
  public:
   /// Bytes of sessions; `now`: the moment at which the run begins. When it is found shut, `connection` is
-  /// held.
-  Passage(const ByteCount& count, Holdable& connection, HoldList& holds, MonotonicTime now) noexcept
-      : count_(count), connection_(&connection), holds_(&holds), now_(now) {}
+  /// held. `pace`: nullptr: nobody's.
+  Passage(const ByteCount& count, Pace* pace, Holdable& connection, HoldList& holds,
+          MonotonicTime now) noexcept
+      : count_(count), pace_(pace), connection_(&connection), holds_(&holds), now_(now) {
+    if (pace_ != nullptr && !pace_->is_bounded()) pace_ = nullptr;
+  }
   /// The proxy's own words: always open.
   explicit Passage(const ByteCount& count) noexcept : count_(count) {}
 
@@ -47,12 +52,16 @@ class Passage {
   [[nodiscard]] bool open() noexcept {
     if (holds_ == nullptr) return true;
     const MonotonicTime until = relay_until(count_.sessions);
-    if (until == MonotonicTime::max()) return true;
+    if (until == MonotonicTime::max() && pace_ == nullptr) return true;
     if (reading_ == Reading::old) now_ = holds_->clock().now();
     reading_ = Reading::fresh;
-    if (now_ <= until) return true;
+    if (now_ <= until && (pace_ == nullptr || pace_->has_room(now_))) return true;
     holds_->hold(*connection_);
     return false;
+  }
+  /// No larger piece should be read than this.
+  std::size_t piece() const noexcept {
+    return pace_ == nullptr ? std::numeric_limits<std::size_t>::max() : pace_->piece();
   }
   /// As the socket's own send(2) and splice(2); `blocked` also when the passage is shut.
   Socket::Transfer write(Socket& sink, std::string_view bytes) noexcept {
@@ -66,6 +75,7 @@ class Passage {
   Socket::Transfer moved(Socket::Transfer transfer) noexcept {
     if (transfer.count == 0) return transfer;
     count_(transfer.count);
+    if (pace_ != nullptr) pace_->moved(transfer.count, now_);
     reading_ = Reading::old;
     return transfer;
   }
@@ -73,6 +83,7 @@ class Passage {
   enum class Reading : std::uint8_t { fresh, old };
 
   ByteCount count_;
+  Pace* pace_ = nullptr;
   Holdable* connection_ = nullptr;
   HoldList* holds_ = nullptr;
   MonotonicTime now_{};

@@ -43,7 +43,7 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
 
   std::size_t share = share_bytes;
   while (source.readable() && passage.open()) {
-    const auto most = std::min<std::uint64_t>(resources.scratch.size(), remaining_);
+    const auto most = std::min<std::uint64_t>({resources.scratch.size(), remaining_, passage.piece()});
     const auto piece = resources.scratch.first(static_cast<std::size_t>(most));
     const auto got = source.read(piece);
     if (got.outcome == Socket::Outcome::blocked) return Status::waiting;
@@ -76,7 +76,7 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
 Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& resources, Passage& passage) {
   std::size_t moved_in_all = 0;
   while (moved_in_all < share_bytes && passage.open()) {
-    const std::size_t filled = fill_pipe(source);
+    const std::size_t filled = fill_pipe(source, passage.piece());
     std::size_t drained = 0;
     if (sink.writable() && pipe_.size != 0) {
       const auto put = passage.splice_from_pipe(sink, pipe_.read_end.get(), pipe_.size);
@@ -101,10 +101,10 @@ Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& re
   return Status::waiting;
 }
 
-std::size_t Pump::fill_pipe(Socket& source) {
+std::size_t Pump::fill_pipe(Socket& source, std::size_t limit) {
   if (!source.readable() || source_state_ != Source::open || remaining_ == 0 || pipe_.size >= pipe_.capacity)
     return 0;
-  const auto most = std::min<std::uint64_t>(pipe_.capacity - pipe_.size, remaining_);
+  const auto most = std::min<std::uint64_t>({pipe_.capacity - pipe_.size, remaining_, limit});
   const auto got = source.splice_to_pipe(pipe_.write_end.get(), static_cast<std::size_t>(most));
   if (got.outcome == Socket::Outcome::failed) source_state_ = Source::failed;
   if (got.outcome == Socket::Outcome::ended) source_state_ = Source::ended;

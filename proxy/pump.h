@@ -53,7 +53,7 @@ class Pump {
   /// What it means that the sink has everything: more to come, or how it ended.
   Status when_delivered() const noexcept;
   /// Moves what fits from the source into the pipe; returns how much that was.
-  std::size_t fill_pipe(Socket& source);
+  std::size_t fill_pipe(Socket& source, std::size_t limit);
   /// False, and copying from here on: no pipe is to be had.
   bool take_pipe(PipePool& pipes);
   void return_pipe(PipePool& pipes);

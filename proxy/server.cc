@@ -40,6 +40,11 @@ Settings make_settings(const config::ProxyConfig& config) {
           .pseudonym = make_pseudonym()};
 }
 
+UserLimits::Settings limits_of(const config::ProxyConfig& config) {
+  return {.most_connections = config.max_connections_per_user,
+          .bytes_per_second = config.max_bytes_per_second_per_user};
+}
+
 Guard make_guard(const config::ProxyConfig& config) {
   std::vector<Cidr> allowed;
   for (const auto& text : config.allow_targets) {
@@ -95,11 +100,13 @@ std::vector<IpAddress> local_addresses() {
 constexpr std::string_view not_reloaded =
     "the configuration was not reloaded: what was in force stays in force";
 
-constexpr std::string_view reloadable_keys = "max_connections_per_user, log_level, access_log";
+constexpr std::string_view reloadable_keys =
+    "max_connections_per_user, max_bytes_per_second_per_user, log_level, access_log";
 
 /// What stands behind reloadable_keys.
 void take_over_reloadable(config::ProxyConfig& in_force, const config::ProxyConfig& fresh) {
   in_force.max_connections_per_user = fresh.max_connections_per_user;
+  in_force.max_bytes_per_second_per_user = fresh.max_bytes_per_second_per_user;
   in_force.log_level = fresh.log_level;
   in_force.access_log = fresh.access_log;
 }
@@ -123,7 +130,7 @@ Server::Server(Configuration configuration, const Clock& clock)
       settings_(make_settings(configuration_.proxy)),
       exits_(configuration_.proxy.exits),
       guard_(make_guard(configuration_.proxy)),
-      user_limits_(configuration_.proxy.max_connections_per_user),
+      user_limits_(limits_of(configuration_.proxy)),
       shares_(share_descriptors(configuration_.proxy)),
       connection_limit_(shares_.connections) {}
 
@@ -331,7 +338,7 @@ void Server::reload() {
     return;
   }
   take_over_reloadable(configuration_.proxy, fresh.proxy);
-  user_limits_.set_most(configuration_.proxy.max_connections_per_user);
+  user_limits_.set(limits_of(configuration_.proxy));
   proxy::set_log_level(configuration_.proxy.log_level);
   if (configuration_.proxy != fresh.proxy) {
     log(LogLevel::warning, "config",

@@ -12,10 +12,11 @@ void PermittingPlugin::admit(const plugin::AdmissionRequest& request,
                  .traffic = is_free ? &free_traffic_ : &traffic});
 }
 
-HeldProxy::HeldProxy()
+HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user)
     : exits_({config::ExitConfig{
           .name = "direct", .source_address = {}, .country = {}, .state = {}, .city = {}, .isp = {}}}),
-      guard_({*Cidr::parse("127.0.0.0/8")}) {
+      guard_({*Cidr::parse("127.0.0.0/8")}),
+      user_limits_({.most_connections = 1000, .bytes_per_second = bytes_per_second_of_a_user}) {
   for (auto& plugin : plugins_) EXPECT_TRUE(chain_.add(plugin));
   UniqueFd listening = proxy::listen_on(SocketAddress::parse("127.0.0.1:0").value());
   address_ = local_address(listening.get()).value();

@@ -24,7 +24,8 @@ class PermittingPlugin final : public plugin::Plugin {
 
   /// Of `session`. What the worker counts and the plugin bounds.
   plugin::SessionTraffic traffic;
-  std::atomic<bool> denies{false};  ///< everybody who asks to be admitted
+  std::atomic<bool> denies{false};     ///< everybody who asks to be admitted
+  std::atomic<std::uint64_t> user{0};  ///< who everybody is
   std::atomic<int> established{0};
   std::atomic<int> closed{0};  ///< of `session`
 
@@ -34,7 +35,9 @@ class PermittingPlugin final : public plugin::Plugin {
   void stop() noexcept override {}
   void authenticate(const plugin::AuthenticationRequest&,
                     plugin::AuthenticationAnswer answer) noexcept override {
-    answer.accept({});
+    auto identity = std::make_unique<plugin::Identity>();
+    identity->user = user;
+    answer.accept({std::move(identity)});
   }
   void admit(const plugin::AdmissionRequest& request, plugin::AdmissionAnswer answer) noexcept override;
   void on_established(const plugin::Attachment& attachment) noexcept override {
@@ -51,7 +54,7 @@ class PermittingPlugin final : public plugin::Plugin {
 /// One worker of the proxy with a chain of two such plugins, on a clock that the test moves.
 class HeldProxy {
  public:
-  HeldProxy();
+  explicit HeldProxy(std::uint64_t bytes_per_second_of_a_user = 0);
   ~HeldProxy();
   HeldProxy(const HeldProxy&) = delete;
   HeldProxy& operator=(const HeldProxy&) = delete;
@@ -73,6 +76,8 @@ class HeldProxy {
                          {.reason = plugin::Reason::payment_required, .detail = "over", .url = {}});
   }
 
+  /// How often a connection was held.
+  std::uint64_t holds() const { return worker_->counters().holds_total; }
   std::uint64_t held() const { return worker_->counters().connections_held; }
   /// True when exactly so many connections are held, sooner or later.
   [[nodiscard]] bool comes_to_hold(std::uint64_t count) const {
@@ -89,7 +94,7 @@ class HeldProxy {
   proxy::ExitTable exits_;
   proxy::Guard guard_;
   plugin::PluginChain chain_;
-  proxy::UserLimits user_limits_{1000};
+  proxy::UserLimits user_limits_;
   proxy::ConnectionLimit connection_limit_{1000};
   proxy::AccessLog access_log_;
   std::vector<std::string> nameservers_{"127.0.0.1"};

@@ -20,7 +20,7 @@ class FakeConnection final : public Holdable {
   int released = 0;
 
  private:
-  Sessions sessions() const noexcept override { return sessions_; }
+  bool may_move(MonotonicTime now) const noexcept override { return now <= relay_until(sessions_); }
   void on_released() noexcept override { ++released; }
   std::vector<plugin::SessionTraffic*> sessions_;
 };

@@ -49,7 +49,7 @@ class PassageTest : public testing::Test, public SocketHandler, public Holdable 
   ~PassageTest() override { holds_.let_go(*this); }
 
   ByteCount count() { return {counters_.up_bytes, own_, sessions_, &plugin::SessionTraffic::up_bytes}; }
-  Passage passage() { return Passage(count(), *this, holds_, clock_.now()); }
+  Passage passage() { return Passage(count(), nullptr, *this, holds_, clock_.now()); }
   void permit() { session_.relay_until = MonotonicTime::max(); }
   void forbid() { session_.relay_until = MonotonicTime::min(); }
 
@@ -65,7 +65,7 @@ class PassageTest : public testing::Test, public SocketHandler, public Holdable 
   }
 
   void on_ready(Socket&) noexcept override {}
-  Sessions sessions() const noexcept override { return sessions_; }
+  bool may_move(MonotonicTime now) const noexcept override { return now <= relay_until(sessions_); }
   void on_released() noexcept override {}
 
   EventLoop loop_;

@@ -1,0 +1,156 @@
+// curl, beyond fetching a file: uploads, resumed downloads, many at once, and its odder ways to a proxy.
+
+#include <algorithm>
+
+#include "tests/foreign/foreign_world.h"
+#include "tests/support/harness/pattern.h"
+
+namespace payg::test {
+namespace {
+
+using Scheme = ForeignOrigin::Scheme;
+
+/// How curl is told to go to the proxy.
+struct Way {
+  const char* name;
+  const char* kind;  ///< of the proxy's URL
+  Scheme scheme;     ///< of the origin's
+  std::vector<std::string> options;
+};
+
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.name;
+}
+
+class CurlWorld : public ForeignWorld {
+ protected:
+  using ForeignWorld::ForeignWorld;
+
+  Finished curl(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {curl_program, "-qsS", "--cacert", certificate_.path});
+    return run(arguments);
+  }
+  std::string proxy_url(const std::string& kind = "http") const {
+    return kind + "://" + credentials(alice_) + "@" + proxy_address();
+  }
+  std::size_t requests_of_kind(const std::string& kind) const {
+    const auto all = origin_.requests();
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const auto& request) { return request.kind == kind; }));
+  }
+  const std::string whole_ = Pattern::bytes(0, 3'000'017);
+};
+
+class CurlWays : public CurlWorld, public testing::WithParamInterface<Way> {
+ protected:
+  Finished curl_to(const std::string& path, std::vector<std::string> arguments) const {
+    const Way& way = GetParam();
+    arguments.insert(arguments.begin(), {"-x", proxy_url(way.kind)});
+    arguments.insert(arguments.end(), way.options.begin(), way.options.end());
+    arguments.push_back(origin_.url(way.scheme, path));
+    return curl(arguments);
+  }
+};
+
+TEST_P(CurlWays, AnUploadThatWaitsForContinueArrivesWhole) {
+  const std::string file = folder_.write("upload", whole_);
+  const Finished sent = curl_to("/files/uploaded", {"-T", file, "-H", "Expect: 100-continue"});
+  ASSERT_EQ(sent.status.code, 0) << told_by(sent);
+  EXPECT_TRUE(origin_.file("uploaded") == whole_) << told_by(sent);
+  EXPECT_EQ(requests_of_kind("expect"), 1U);
+}
+
+TEST_P(CurlWays, AnUploadOfUnknownLengthArrivesWhole) {
+  const std::string file = folder_.write("upload", whole_);
+  const Finished sent = curl_to("/files/uploaded", {"-X", "PUT", "-H", "Transfer-Encoding: chunked", "-H",
+                                                    "Expect:", "--data-binary", "@" + file});
+  ASSERT_EQ(sent.status.code, 0) << told_by(sent);
+  EXPECT_TRUE(origin_.file("uploaded") == whole_) << told_by(sent);
+}
+
+TEST_P(CurlWays, ADownloadIsResumedWhereItStopped) {
+  origin_.put("something", whole_);
+  folder_.write("fetched", whole_.substr(0, 1'000'003));
+  const Finished rest = curl_to("/files/something", {"-C", "-", "-o", folder_.path() + "/fetched"});
+  ASSERT_EQ(rest.status.code, 0) << told_by(rest);
+  EXPECT_TRUE(fetched() == whole_) << told_by(rest);
+  EXPECT_EQ(origin_.requests().at(0).fields.at("range"), "bytes=1000003-");
+}
+
+TEST_P(CurlWays, WhatIsSentComesBackWhileItIsSent) {
+  const std::string file = folder_.write("upload", whole_);
+  const Finished echoed =
+      curl_to("/echo", {"--data-binary", "@" + file, "-H", "Expect:", "-o", folder_.path() + "/fetched"});
+  ASSERT_EQ(echoed.status.code, 0) << told_by(echoed);
+  EXPECT_TRUE(fetched() == whole_) << fetched().size() << told_by(echoed);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachWay, CurlWays,
+                         testing::Values(Way{"http", "http", Scheme::http, {}},
+                                         Way{"http_tunnel", "http", Scheme::http, {"-p"}},
+                                         Way{"http_to_https", "http", Scheme::https, {"--http1.1"}},
+                                         Way{"http_to_http2", "http", Scheme::https, {"--http2"}},
+                                         Way{"socks5h_to_https", "socks5h", Scheme::https, {}}),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+using Curl = CurlWorld;
+
+TEST_F(Curl, SpeaksHttp2WithTheOriginInsideTheTunnel) {
+  const Finished answer = curl(
+      {"-x", proxy_url(), "--http2", "-w", "version %{http_version}", origin_.url(Scheme::https, "/hello")});
+  EXPECT_EQ(answer.output, "HTTP/2.0 GET /hello\nversion 2") << told_by(answer);
+}
+
+TEST_F(Curl, TwentyDownloadsAtOnceAreOneSession) {
+  origin_.put("something", whole_);
+  const Finished all = curl({"-x", proxy_url(), "-Z", "--parallel-immediate", "--parallel-max", "20", "-o",
+                             "many_#1", origin_.url(Scheme::http, "/files/something?[1-20]")});
+  ASSERT_EQ(all.status.code, 0) << told_by(all);
+  for (int i = 1; i <= 20; ++i)
+    EXPECT_TRUE(read_file(folder_.path() + "/many_" + std::to_string(i)) == whole_) << i;
+  EXPECT_TRUE(eventually([&] { return metered_.live_sessions(alice_) == 0; }));
+  EXPECT_EQ(metered_.usage_rows(alice_), 1);
+}
+
+TEST_F(Curl, WithAnyAuthFindsOutThatBasicIsWanted) {
+  const Finished answer = curl({"-x", "http://" + proxy_address(), "--proxy-anyauth", "--proxy-user",
+                                credentials(alice_), "-v", origin_.url(Scheme::http, "/hello")});
+  EXPECT_EQ(answer.output, "HTTP/1.1 GET /hello\n") << told_by(answer);
+  EXPECT_NE(answer.errors.find("< HTTP/1.1 407 "), std::string::npos) << told_by(answer);
+}
+
+TEST_F(Curl, WithAnyAuthFindsOutThatBasicIsWantedForATunnel) {
+  const Finished answer = curl({"-x", "http://" + proxy_address(), "--proxy-anyauth", "--proxy-user",
+                                credentials(alice_), "-v", origin_.url(Scheme::https, "/hello")});
+  EXPECT_EQ(answer.output, "HTTP/2.0 GET /hello\n") << told_by(answer);
+  EXPECT_NE(answer.errors.find("< HTTP/1.1 407 "), std::string::npos) << told_by(answer);
+}
+
+TEST_F(Curl, WithAnyAuthSendsAnUploadWholeAfterTheQuestion) {
+  const std::string file = folder_.write("upload", whole_);
+  const Finished sent = curl({"-x", "http://" + proxy_address(), "--proxy-anyauth", "--proxy-user",
+                              credentials(alice_), "-T", file, origin_.url(Scheme::http, "/files/uploaded")});
+  ASSERT_EQ(sent.status.code, 0) << told_by(sent);
+  EXPECT_TRUE(origin_.file("uploaded") == whole_) << told_by(sent);
+}
+
+TEST_F(Curl, NeitherCredentialsNorHopByHopFieldsReachTheOrigin) {
+  const Finished answer = curl({"-x", proxy_url(), "-H", "Connection: keep-alive, X-For-The-Proxy", "-H",
+                                "X-For-The-Proxy: 1", origin_.url(Scheme::http, "/hello")});
+  ASSERT_EQ(answer.status.code, 0) << told_by(answer);
+  const auto fields = origin_.requests().at(0).fields;
+  for (const char* name : {"proxy-authorization", "proxy-connection", "x-for-the-proxy"})
+    EXPECT_FALSE(fields.contains(name)) << name;
+  EXPECT_TRUE(fields.contains("via"));
+}
+
+TEST_F(Curl, ShowsWhereToBuyWhenNothingIsLeft) {
+  const Account penniless = metered_.user("penniless", "");
+  const Finished refused = curl({"-i", "-x", "http://" + credentials(penniless) + "@" + proxy_address(),
+                                 origin_.url(Scheme::http, "/hello")});
+  EXPECT_TRUE(refused.output.starts_with("HTTP/1.1 402 Payment Required\r\n")) << told_by(refused);
+  EXPECT_NE(refused.output.find("Proxy-Status: "), std::string::npos) << told_by(refused);
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -1,0 +1,100 @@
+// ssh through ncat through the proxy.
+
+#include <pwd.h>
+
+#include "tests/foreign/foreign_server.h"
+#include "tests/foreign/foreign_world.h"
+#include "tests/support/harness/pattern.h"
+#include "tests/support/server_program.h"
+
+namespace payg::test {
+namespace {
+
+/// An sshd that lets one key in.
+class SshServer {
+ public:
+  SshServer() : server_(2222) {
+    for (const char* name : {"/host_key", "/client_key"}) {
+      run_server_program(
+          {"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", server_.folder() + name},
+          server_.folder() + "/keygen.log");
+    }
+    const std::string settings = server_.write(
+        "sshd_config", "ListenAddress " + server_.address().to_string() + "\nHostKey " + server_.folder() +
+                           "/host_key\nAuthorizedKeysFile " + server_.folder() +
+                           "/client_key.pub\nStrictModes no\nUsePAM no\nPidFile none\n");
+    server_.start({"/usr/sbin/sshd", "-D", "-e", "-f", settings});
+  }
+
+  std::string client_key() const { return server_.folder() + "/client_key"; }
+  std::string host() const { return server_.address().ip().to_string(); }
+  std::string port() const { return std::to_string(server_.address().port()); }
+  std::string log() const { return server_.log(); }
+
+ private:
+  ForeignServer server_;
+};
+
+std::string name_of_server_account() {
+  return ::getpwuid(server_account().user)->pw_name;
+}
+
+class Ssh : public ForeignWorld, public testing::WithParamInterface<const char*> {
+ protected:
+  /// Runs `command` over there, with `input` (a file) as its standard input.
+  Finished ssh(const Account& account, const std::string& command,
+               const std::string& input = "/dev/null") const {
+    const std::string way = "ProxyCommand=/usr/bin/ncat --proxy " + proxy_address() + " --proxy-type " +
+                            GetParam() + " --proxy-auth " + credentials(account) + " %h %p";
+    return run({"/bin/sh",
+                "-c",
+                R"(exec /usr/bin/ssh "$@" <)" + input,
+                "ssh",
+                "-F",
+                "none",
+                "-i",
+                server_.client_key(),
+                "-p",
+                server_.port(),
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=" + folder_.path() + "/known_hosts",
+                "-o",
+                way,
+                name_of_server_account() + "@" + server_.host(),
+                command});
+  }
+
+  SshServer server_;
+};
+
+TEST_P(Ssh, CarriesAFileThereAndBack) {
+  const std::string content = Pattern::bytes(0, 3'000'017);
+  const Finished echoed = ssh(alice_, "cat", folder_.write("upload", content));
+  ASSERT_EQ(echoed.status.code, 0) << echoed.errors << server_.log();
+  EXPECT_TRUE(echoed.output == content) << echoed.output.size() << echoed.errors;
+}
+
+TEST_P(Ssh, IsRefusedWithoutMoney) {
+  const Finished refused = ssh(metered_.user("penniless", ""), "true");
+  EXPECT_EQ(refused.status.code, 255) << told_by(refused);
+  const char* shown = std::string_view(GetParam()) == "http" ? "402" : "not allowed by ruleset";
+  EXPECT_NE(refused.errors.find(shown), std::string::npos) << told_by(refused);
+}
+
+TEST_P(Ssh, IsCutWhenTheMoneyIsSpent) {
+  const Account bob = metered_.user("bob", credits_for_a_moment);
+  const Finished cut = ssh(bob, "cat /dev/zero");
+  EXPECT_EQ(cut.status.code, 255) << cut.errors;
+  EXPECT_TRUE(eventually([&] { return metered_.live_sessions(bob) == 0; }));
+  EXPECT_EQ(metered_.balance_units(bob), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachWay, Ssh, testing::Values("http", "socks5"),
+                         [](const auto& test) { return std::string(test.param); });
+
+}  // namespace
+}  // namespace payg::test

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "config/exit_reader.h"
 #include "config/toml_table.h"
 #include "plugin/base/address.h"
 #include "plugin/base/text.h"
@@ -12,7 +13,7 @@
 namespace payg::config {
 namespace {
 
-constexpr std::array<std::string_view, 4> own_tables{"proxy", "listener", "exit", "plugin"};
+constexpr std::array<std::string_view, 5> own_tables{"proxy", "listener", "exit", "exit_health", "plugin"};
 constexpr std::array<TomlTable::Choice, 4> log_levels{{
     {"debug", static_cast<int>(LogLevel::debug)},
     {"info", static_cast<int>(LogLevel::info)},
@@ -30,25 +31,10 @@ std::string check_nameserver(std::string_view text) {
   return in_quotes(text) + R"( is no address, expected one such as "192.0.2.53" or "[2001:db8::53]:53")";
 }
 
-std::string check_ip(std::string_view text) {
-  if (IpAddress::parse(text)) return "";
-  return in_quotes(text) + R"( is no address, expected one such as "192.0.2.1" or "2001:db8::1")";
-}
-
 std::string check_listen_address(std::string_view text) {
   if (SocketAddress::parse(text)) return "";
   return in_quotes(text) +
          R"( is no address and port, expected one such as "127.0.0.1:8080" or "[::1]:8080")";
-}
-
-std::string check_exit_name(std::string_view text) {
-  if (is_name(text, "_.-", 64)) return "";
-  return in_quotes(text) + " is no name, expected 1 to 64 letters, digits, '_', '.' or '-'";
-}
-
-std::string check_place(std::string_view text) {
-  if (is_name(text, "_", 64)) return "";
-  return in_quotes(text) + " is no name of a place, expected 1 to 64 letters, digits or '_'";
 }
 
 std::string check_plugin_name(std::string_view text) {
@@ -114,37 +100,6 @@ ListenerConfig read_listener(TomlTable table, std::set<SocketAddress>& taken) {
   return listener;
 }
 
-void read_exit_kind(TomlTable& table) {
-  std::string kind = "direct";
-  table.read_text("kind", kind, [](std::string_view text) -> std::string {
-    if (text == "direct") return "";
-    if (text == "http" || text == "socks5")
-      return in_quotes(text) + R"( is not in this version, which has only kind = "direct")";
-    return in_quotes(text) + R"( is not known, expected "direct")";
-  });
-}
-
-ExitConfig read_exit(TomlTable table, std::set<std::string>& names) {
-  ExitConfig exit;
-  table.require("name", R"(a name, as in "direct")");
-  if (const Node* value = table.read_text("name", exit.name, check_exit_name)) {
-    if (!names.insert(exit.name).second)
-      table.refuse(*value, "name", in_quotes(exit.name) + " is the name of another [[exit]] already");
-  }
-  read_exit_kind(table);
-  table.read_text("source_address", exit.source_address, check_ip);
-  table.read_count("weight", exit.weight, {.least = 1, .most = 1000});
-  const std::pair<std::string_view, std::string*> places[] = {
-      {"country", &exit.country}, {"state", &exit.state}, {"city", &exit.city}, {"isp", &exit.isp}};
-  for (const auto& [key, place] : places) {
-    table.read_text(key, *place, check_place);
-    *place = ascii_lower(*place);
-  }
-  for (const auto* key : {"address", "username", "password_env", "password_file"}) table.refuse_later(key);
-  table.refuse_unknown();
-  return exit;
-}
-
 PluginConfig read_plugin(TomlTable table, std::set<std::string>& names) {
   PluginConfig plugin;
   table.require("name", "the name of the plugin's table");
@@ -198,6 +153,7 @@ ProxyConfig read_proxy_tables(Reading& reading) {
   std::set<std::string> names;
   for (TomlTable& table : root.tables("exit")) config.exits.push_back(read_exit(table, names));
   if (config.exits.empty()) config.exits.emplace_back().name = "direct";
+  if (auto table = root.table("exit_health")) config.exit_health = read_exit_health(*std::move(table));
 
   read_plugins(root, config);
   refuse_tables_of_nobody(root, config);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/exit_config.h"
 #include "plugin/base/result.h"
 
 namespace payg::config {
@@ -19,15 +20,6 @@ struct ListenerConfig {
   bool socks5 = true;
 
   bool operator==(const ListenerConfig&) const = default;
-};
-
-struct ExitConfig {
-  std::string name;
-  std::string source_address;  ///< an address literal; empty: the kernel chooses
-  std::string country, state, city, isp;
-  unsigned weight = 1;
-
-  bool operator==(const ExitConfig&) const = default;
 };
 
 struct PluginConfig {
@@ -54,7 +46,8 @@ struct ProxyConfig {
   std::string access_log;  ///< a file, or "-": standard output; empty: none
 
   std::vector<ListenerConfig> listeners;
-  std::vector<ExitConfig> exits;      ///< empty in the file: one direct exit named "direct"
+  std::vector<ExitConfig> exits;  ///< empty in the file: one direct exit named "direct"
+  ExitHealthConfig exit_health;
   std::vector<PluginConfig> plugins;  ///< at most max_plugins
 
   bool operator==(const ProxyConfig&) const = default;

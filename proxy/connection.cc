@@ -71,8 +71,8 @@ void Connection::on_request(plugin::Protocol protocol, std::string_view host, st
 }
 
 void Connection::established(const Exit& exit) {
-  gate_.established(exit.name);
-  if (record_) record_->exit = exit.name;
+  gate_.established(exit.name());
+  if (record_) record_->exit = exit.name();
 }
 
 void Connection::note_standing() {
@@ -115,9 +115,22 @@ bool Connection::enter_user_limit() {
   return user == 0 || static_cast<bool>(place_);
 }
 
-const Exit* Connection::choose_exit(const plugin::Location& location) const noexcept {
-  const std::uint64_t key = gate_.affinity() != 0 ? gate_.affinity() : gate_.connection().value;
-  return worker_.exits().choose(location, key);
+std::uint64_t Connection::exit_key() const noexcept {
+  return gate_.affinity() != 0 ? gate_.affinity() : gate_.connection().value;
+}
+
+ExitRef Connection::choose_exit(const plugin::Location& location, ExitUse use) const {
+  return worker_.exits()->choose(location, exit_key(), use);
+}
+
+std::unique_ptr<WayOut> Connection::begin_way_out(const TargetHost& host, std::uint16_t port,
+                                                  const plugin::Location& location, WayOutHandler& handler) {
+  worker_.counters().dials_total.fetch_add(1, std::memory_order_relaxed);
+  auto way_out = std::make_unique<WayOut>(
+      worker_.way_out_context(), worker_.exits(),
+      WayOutRequest{.host = host, .port = port, .location = location, .key = exit_key()}, handler);
+  way_out->start();
+  return way_out;
 }
 
 void Connection::count_refusal(RefusalKind kind) noexcept {

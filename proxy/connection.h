@@ -6,7 +6,7 @@
 #include "plugin/base/address.h"
 #include "plugin/host/gate.h"
 #include "proxy/access_log.h"
-#include "proxy/exit.h"
+#include "proxy/exit_table.h"
 #include "proxy/hold_list.h"
 #include "proxy/passage.h"
 #include "proxy/refusal_kind.h"
@@ -14,6 +14,7 @@
 #include "proxy/stage.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/user_limits.h"
+#include "proxy/way_out.h"
 
 namespace payg::proxy {
 
@@ -62,8 +63,13 @@ class Connection final : private SocketHandler,
   /// Takes a place among the user's connections, if the gate names a user and the connection has none yet.
   /// False: he has as many as he may.
   bool enter_user_limit();
-  /// An exit at this location, the same for all connections of one session; nullptr: there is none.
-  const Exit* choose_exit(const plugin::Location& location) const noexcept;
+  /// An exit that is up at this location, the same for all connections of one session as long as it is;
+  /// nullptr: there is none.
+  ExitRef choose_exit(const plugin::Location& location, ExitUse use = ExitUse::tcp) const;
+  /// Begins to make a way by that exit, or the next best one when it does not work. The target, the location
+  /// and the handler outlive it.
+  std::unique_ptr<WayOut> begin_way_out(const TargetHost& host, std::uint16_t port,
+                                        const plugin::Location& location, WayOutHandler& handler);
   void count_refusal(RefusalKind kind) noexcept;
   /// The client asks for this: what the access log shows, and counts.
   void on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port);
@@ -92,6 +98,8 @@ class Connection final : private SocketHandler,
   /// What has to be noted while the gate still knows it.
   void note_standing();
   void write_record(ConnectionEnd why) noexcept;
+  /// Connections with the same one leave by the same exit.
+  std::uint64_t exit_key() const noexcept;
   /// Looks at the first byte and puts the stage in place that speaks that protocol.
   void choose_stage();
 

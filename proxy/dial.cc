@@ -15,19 +15,28 @@ std::size_t slot_of(IpAddress::Family family) {
 
 }  // namespace
 
-Dial::Dial(const DialContext& context, const TargetHost& host, std::uint16_t port, const Exit& exit,
-           DialHandler& handler)
-    : context_(context), host_(host), port_(port), exit_(exit), handler_(handler) {}
+bool bind_to(int fd, const IpAddress& source) noexcept {
+  // The port is chosen at connect(2), where the destination is known: so a source address is not limited to
+  // 64k connections in all. (ip(7), IP_BIND_ADDRESS_NO_PORT)
+  const int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  sockaddr_storage storage;
+  const socklen_t length = SocketAddress(source, 0).to(storage);
+  return bind(fd, reinterpret_cast<sockaddr*>(&storage), length) == 0;
+}
+
+Dial::Dial(const DialContext& context, const DialRequest& request, DialHandler& handler)
+    : context_(context), request_(request), handler_(handler) {}
 
 void Dial::start() {
-  context_.wheel.arm(*this, context_.clock.now() + context_.connect_timeout);
+  context_.wheel.arm(*this, context_.clock.now() + request_.timeout);
   pace_.assign(context_.base, -1, 0, on_pace, this);
-  if (host_.address) {
-    add_candidates({*host_.address});
+  if (request_.host.address) {
+    add_candidates({*request_.host.address});
     try_next();
   } else {
     unanswered_ = 2;
-    resolution_ = context_.resolver.resolve(host_.text, *this);
+    resolution_ = context_.resolver.resolve(request_.host.text, *this);
   }
   phase_ = Phase::running;
 }
@@ -44,15 +53,22 @@ void Dial::stop() noexcept {
 
 void Dial::add_candidates(std::vector<IpAddress> addresses) {
   for (auto address = addresses.rbegin(); address != addresses.rend(); ++address) {
-    const bool family_fits = !exit_.source || exit_.source->family() == address->family();
+    const bool family_fits = !request_.source || request_.source->family() == address->family();
     if (!family_fits) {
       failure_ = DialFailure::unreachable;
-    } else if (context_.guard.check(SocketAddress(*address, port_)) == Guard::Verdict::allowed) {
+    } else if (is_permitted(SocketAddress(*address, request_.port))) {
       candidates_[slot_of(address->family())].push_back(*address);
     } else {
       failure_ = DialFailure::forbidden;
     }
   }
+}
+
+bool Dial::is_permitted(const SocketAddress& address) const noexcept {
+  const auto verdict = context_.guard.check(address);
+  const bool whatever_is_guarded = request_.scope == DialScope::parent;
+  return verdict == Guard::Verdict::allowed ||
+         (whatever_is_guarded && verdict != Guard::Verdict::own_address);
 }
 
 void Dial::on_resolved(Family family, std::vector<IpAddress> addresses) noexcept {
@@ -92,7 +108,7 @@ void Dial::try_next() {
 }
 
 bool Dial::begin_attempt(const IpAddress& address) {
-  const SocketAddress destination(address, port_);
+  const SocketAddress destination(address, request_.port);
   const int family = address.is_v4() ? AF_INET : AF_INET6;
   UniqueFd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd) {
@@ -101,17 +117,11 @@ bool Dial::begin_attempt(const IpAddress& address) {
   }
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_storage storage;
-  if (exit_.source) {
-    // The port is chosen at connect(2), where the destination is known: so a source address is not limited to
-    // 64k connections in all. (ip(7), IP_BIND_ADDRESS_NO_PORT)
-    setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    const socklen_t length = SocketAddress(*exit_.source, 0).to(storage);
-    if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
-      note_error(errno);
-      return false;
-    }
+  if (request_.source && !bind_to(fd.get(), *request_.source)) {
+    failure_ = DialFailure::exit_failed;
+    return false;
   }
+  sockaddr_storage storage;
   const socklen_t length = destination.to(storage);
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 && errno != EINPROGRESS) {
     note_error(errno);
@@ -156,7 +166,7 @@ void Dial::on_attempt_ready(std::size_t index) noexcept {
 }
 
 bool Dial::is_own_address(int fd) const noexcept {
-  if (!context_.guard.listens_on_wildcard(port_)) return false;
+  if (!context_.guard.listens_on_wildcard(request_.port)) return false;
   const auto here = local_address(fd);
   const auto there = peer_address(fd);
   return here && there && here->ip() == there->ip();

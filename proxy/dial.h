@@ -3,12 +3,12 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "plugin/base/address.h"
 #include "plugin/base/event.h"
 #include "plugin/base/unique_fd.h"
-#include "proxy/exit.h"
 #include "proxy/net/guard.h"
 #include "proxy/net/target_host.h"
 #include "proxy/resolver.h"
@@ -23,6 +23,8 @@ enum class DialFailure {
   unreachable,  ///< no route, or any other error of the network
   timed_out,    ///< nobody answered within connect_timeout
   exhausted,    ///< this process is out of file descriptors or ports
+  exit_failed,  ///< the exit itself: its source address, its parent; the target has not been heard of
+  no_exit,      ///< none stands where the connection is to leave, or none that is up
 };
 
 /// Who waits for a connection to a target. Exactly one of the two is called, never from within Dial::start;
@@ -49,14 +51,28 @@ struct DialContext {
   std::chrono::milliseconds resolution_delay{50};
 };
 
+/// What a dial may connect to.
+enum class DialScope {
+  target,  ///< what the guard lets through
+  parent,  ///< anything but the addresses that this process listens on: the operator named it
+};
+
+/// What to connect to. What it points to outlives the dial.
+struct DialRequest {
+  const TargetHost& host;
+  std::uint16_t port;
+  std::optional<IpAddress> source{};  ///< what to connect from; nullopt: the kernel chooses
+  DialScope scope = DialScope::target;
+  /// For all of it, name resolution included.
+  std::chrono::milliseconds timeout;
+};
+
 /// One attempt to reach a target, by RFC 8305: both families are asked for, IPv6 is preferred, a further
 /// address is tried 250 ms after the last, and the first connection that stands wins. Each address is checked
 /// by the guard, and the connection goes to the very address that was checked. Destroying it gives up.
 class Dial final : private ResolutionHandler, private Timer {
  public:
-  /// `host` and `exit` outlive the dial.
-  Dial(const DialContext& context, const TargetHost& host, std::uint16_t port, const Exit& exit,
-       DialHandler& handler);
+  Dial(const DialContext& context, const DialRequest& request, DialHandler& handler);
   ~Dial() override = default;
   void start();
   /// Gives up: the handler hears no more of it. For a dial that is destroyed a little later.
@@ -81,6 +97,7 @@ class Dial final : private ResolutionHandler, private Timer {
   /// Starts the next attempt, or finishes when nothing is left to try or to wait for.
   void try_next();
   bool begin_attempt(const IpAddress& address);
+  bool is_permitted(const SocketAddress& address) const noexcept;
   /// A listener on a wildcard address is reached by every address of this machine, also by one that it got
   /// after the start.
   bool is_own_address(int fd) const noexcept;
@@ -91,9 +108,7 @@ class Dial final : private ResolutionHandler, private Timer {
   enum class Phase : std::uint8_t { starting, running };
 
   const DialContext& context_;
-  const TargetHost& host_;
-  const std::uint16_t port_;
-  const Exit& exit_;
+  const DialRequest request_;
   DialHandler& handler_;
   std::unique_ptr<Resolver::Resolution> resolution_;
   std::vector<IpAddress> candidates_[2];  // those not tried yet, by family; the next one is the last
@@ -106,5 +121,8 @@ class Dial final : private ResolutionHandler, private Timer {
   DialFailure failure_ = DialFailure::unresolved;
   Event pace_;  // the pause between attempts, and the wait for IPv6 when IPv4 came first
 };
+
+/// Binds a socket to a source address, its port left open; errno when false.
+bool bind_to(int fd, const IpAddress& source) noexcept;
 
 }  // namespace payg::proxy

@@ -19,7 +19,7 @@ struct OriginConnection {
   http::ResponseParser parser;
   std::string host;
   std::uint16_t port = 0;
-  const Exit* exit = nullptr;
+  ExitRef exit;
   /// Requests that it has answered.
   unsigned answered = 0;
 

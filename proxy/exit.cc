@@ -1,55 +1,52 @@
 #include "proxy/exit.h"
 
+#include <cstdlib>
+
 #include "plugin/base/spread_bits.h"
 
 namespace payg::proxy {
 namespace {
 
-bool is_at(const plugin::Location& place, const plugin::Location& wanted) {
-  const auto fits = [](const std::string& has, const std::string& asked) {
-    return asked.empty() || has == asked;
-  };
-  return fits(place.country, wanted.country) && fits(place.state, wanted.state) &&
-         fits(place.city, wanted.city) && fits(place.isp, wanted.isp);
+/// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): std::hash may differ from build to build, and nodes
+/// have to agree.
+std::uint64_t stable_hash(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return spread_bits(hash);
 }
 
 }  // namespace
 
-ExitTable::ExitTable(const std::vector<config::ExitConfig>& exits) {
-  for (const auto& exit : exits) {
-    exits_.push_back(Exit{.name = exit.name,
-                          .location = {exit.country, exit.state, exit.city, exit.isp},
-                          .source = IpAddress::parse(exit.source_address),
-                          .weight = exit.weight});
-  }
+Exit::Exit(const config::ExitConfig& config)
+    : config_(config),
+      location_{config.country, config.state, config.city, config.isp},
+      source_(IpAddress::parse(config.source_address)),
+      name_hash_(stable_hash(config.name)),
+      health_(name_hash_) {
+  if (config.kind == config::ExitKind::direct) return;
+  auto parent = parse_host_and_port(config.address);
+  parent_host_ = std::move(parent.host);
+  parent_port_ = parent.port;
 }
 
-const Exit* ExitTable::choose(const plugin::Location& wanted, std::uint64_t key) const {
-  std::uint64_t total = 0;
-  for (const auto& exit : exits_) {
-    if (is_at(exit.location, wanted)) total += exit.weight;
-  }
-  if (total == 0) return nullptr;
-  std::uint64_t point = spread_bits(key) % total;
-  for (const auto& exit : exits_) {
-    if (!is_at(exit.location, wanted)) continue;
-    if (point < exit.weight) return &exit;
-    point -= exit.weight;
-  }
-  return nullptr;
+plugin::ExitReport Exit::report() const {
+  const bool up = health_.is_up();
+  return {.name = name(),
+          .kind = config::name_of(kind()),
+          .location = location_,
+          .weight = weight(),
+          .state = up ? plugin::ExitState::up : plugin::ExitState::down,
+          .why_down = health_.why_down()};
 }
 
-std::vector<plugin::ExitReport> ExitTable::reports() const {
-  std::vector<plugin::ExitReport> reports;
-  for (const auto& exit : exits_) {
-    reports.push_back({.name = exit.name,
-                       .kind = "direct",
-                       .location = exit.location,
-                       .weight = exit.weight,
-                       .state = plugin::ExitState::up,
-                       .why_down = {}});
-  }
-  return reports;
+HostAndPort parse_host_and_port(const std::string& text) {
+  HostAndPort parsed;
+  const auto colon = text.rfind(':');
+  std::string_view host = std::string_view(text).substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (colon == text.npos || classify_host(host, parsed.host) == HostKind::invalid) std::abort();
+  parsed.port = static_cast<std::uint16_t>(std::strtoul(text.c_str() + colon + 1, nullptr, 10));
+  return parsed;
 }
 
 }  // namespace payg::proxy

@@ -41,7 +41,7 @@ void HttpStage::enter(Phase phase) {
       connection_.set_timeout(received_.empty() ? settings.idle_timeout : settings.handshake_timeout);
       break;
     case Phase::asking: connection_.set_timeout(settings.handshake_timeout); break;
-    case Phase::dialing: connection_.stop_timeout(); break;  // the dial has its own
+    case Phase::dialing: connection_.stop_timeout(); break;  // the way out has its own
     case Phase::exchanging: connection_.set_timeout(settings.idle_timeout); break;
     case Phase::refused: {
       const bool closes = request_.persistence == http::Persistence::close;
@@ -193,12 +193,9 @@ void HttpStage::on_denied(const plugin::Denial& denial) noexcept {
 }
 
 void HttpStage::on_admitted(const plugin::Location& location) noexcept {
-  exit_ = connection_.choose_exit(location);
-  if (exit_ == nullptr) {
-    connection_.gate().dial_failed();
-    refuse(RefusalKind::no_such_location);
-  } else if (can_reuse_origin()) {
-    connection_.established(*exit_);
+  location_ = location;
+  if (can_reuse_origin()) {
+    connection_.established(*origin_->exit);
     begin_exchange();
   } else {
     dial();
@@ -206,9 +203,10 @@ void HttpStage::on_admitted(const plugin::Location& location) noexcept {
   advance();
 }
 
-bool HttpStage::can_reuse_origin() const noexcept {
-  return origin_ && request_.method != http::Method::connect && origin_->exit == exit_ &&
-         origin_->port == target_.port && origin_->host == target_.host.text && !origin_->socket->has_news();
+bool HttpStage::can_reuse_origin() const {
+  return origin_ && request_.method != http::Method::connect && origin_->port == target_.port &&
+         origin_->host == target_.host.text && origin_->exit == connection_.choose_exit(location_) &&
+         !origin_->socket->has_news();
 }
 
 void HttpStage::drop_origin() noexcept {
@@ -220,28 +218,27 @@ void HttpStage::drop_origin() noexcept {
 void HttpStage::dial() {
   drop_origin();
   enter(Phase::dialing);
-  connection_.worker().counters().dials_total.fetch_add(1, std::memory_order_relaxed);
-  dial_ =
-      std::make_unique<Dial>(connection_.worker().dial_context(), target_.host, target_.port, *exit_, *this);
-  dial_->start();
+  way_out_ = connection_.begin_way_out(target_.host, target_.port, location_, *this);
 }
 
-void HttpStage::on_connected(UniqueFd fd) noexcept {
+void HttpStage::on_way_open(OpenWay way) noexcept {
   Worker& worker = connection_.worker();
-  worker.bury(std::move(dial_));
+  worker.bury(std::move(way_out_));
   auto origin = std::make_unique<OriginConnection>();
   origin->host = target_.host.text;
   origin->port = target_.port;
-  origin->exit = exit_;
-  if (!origin->socket->open(worker.base(), std::move(fd), *this))
-    return on_dial_failed(DialFailure::exhausted);
-  connection_.established(*exit_);
+  origin->exit = std::move(way.exit);
+  origin->received = std::move(way.early);
+  if (!origin->socket->open(worker.base(), std::move(way.fd), *this))
+    return on_no_way(DialFailure::exhausted);
+  connection_.established(*origin->exit);
   last_activity_ = worker.now();
 
   if (request_.method == http::Method::connect) {
     std::string answer;
     http::append_tunnel_established(answer, worker.settings().pseudonym);
     unsent_.append(answer);
+    unsent_.append(origin->received.view());
     forget_head();
     return become_tunnel(std::move(origin), std::move(received_), std::move(unsent_));
   }
@@ -250,8 +247,8 @@ void HttpStage::on_connected(UniqueFd fd) noexcept {
   advance();
 }
 
-void HttpStage::on_dial_failed(DialFailure failure) noexcept {
-  if (dial_) connection_.worker().bury(std::move(dial_));
+void HttpStage::on_no_way(DialFailure failure) noexcept {
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
   connection_.gate().dial_failed();
   refuse(kind_of(failure));
   advance();
@@ -472,7 +469,7 @@ CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {
   // An earlier answer that is still on its way to a slow reader must not flow on.
   const bool is_flushed = unsent_.empty() && !connection_.client().has_unsent_bytes();
   if (!waits_for_answer || !is_flushed) return CutManner::abort;
-  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
   if (exchange_) {
     exchange_->drop();
     exchange_.reset();
@@ -485,7 +482,7 @@ CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {
 }
 
 void HttpStage::close() noexcept {
-  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
   if (exchange_) exchange_->drop();
   if (origin_) origin_->socket->close();
   auto& scratch = connection_.worker().head_scratch();

@@ -6,10 +6,10 @@
 
 #include "proxy/body_discard.h"
 #include "proxy/connection.h"
-#include "proxy/dial.h"
 #include "proxy/exchange.h"
 #include "proxy/http/target.h"
 #include "proxy/stage.h"
+#include "proxy/way_out.h"
 
 namespace payg::proxy {
 
@@ -20,7 +20,7 @@ namespace payg::proxy {
 ///   reading_head → asking → dialing → exchanging → reading_head …
 /// and for one that is refused: … → refused (its body is thrown away) → reading_head, or → lingering when the
 /// connection cannot be used any more.
-class HttpStage final : public Stage, public DialHandler, private SocketHandler {
+class HttpStage final : public Stage, public WayOutHandler, private SocketHandler {
  public:
   /// `received`: what the client has sent so far.
   HttpStage(Connection& connection, Buffer received);
@@ -39,8 +39,8 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   enum class Phase : std::uint8_t { reading_head, asking, dialing, exchanging, refused, lingering };
 
   void on_ready(Socket&) noexcept override;  // of the origin
-  void on_connected(UniqueFd fd) noexcept override;
-  void on_dial_failed(DialFailure failure) noexcept override;
+  void on_way_open(OpenWay way) noexcept override;
+  void on_no_way(DialFailure failure) noexcept override;
 
   void enter(Phase phase);
   /// Goes through the phases as far as the bytes that are there reach.
@@ -61,7 +61,7 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   }
   void authenticate();
   bool answer_here();
-  bool can_reuse_origin() const noexcept;
+  bool can_reuse_origin() const;
   void dial();
   void drop_origin() noexcept;
 
@@ -101,8 +101,8 @@ class HttpStage final : public Stage, public DialHandler, private SocketHandler 
   enum class HeadTimer : std::uint8_t { running, idle } head_timer_ = HeadTimer::running;
   bool expects_continue_ = false;
   bool advancing_ = false;
-  const Exit* exit_ = nullptr;
-  std::unique_ptr<Dial> dial_;
+  plugin::Location location_;
+  std::unique_ptr<WayOut> way_out_;
   std::unique_ptr<OriginConnection> origin_;
   std::optional<Exchange> exchange_;
   BodyDiscard discard_;  ///< of a refused request's body

@@ -39,6 +39,8 @@ constexpr std::array<RefusalRow, refusal_kinds> rows{{
      "the target did not answer in time"},
     {RefusalKind::exhausted, "exhausted", Status::service_unavailable, ProxyError::proxy_internal_error, Reply::general_failure,
      "the proxy has no resources left for a new connection, try again later"},
+    {RefusalKind::exit_failed, "exit_unavailable", Status::service_unavailable, ProxyError::destination_unavailable, Reply::general_failure,
+     "no exit works at the moment, try again later"},
     {RefusalKind::head_timeout, "request_timeout", Status::request_timeout, ProxyError::http_request_error, Reply::general_failure,
      "the request took too long to arrive"},
     {RefusalKind::response_timeout, "response_timeout", Status::gateway_timeout, ProxyError::http_response_timeout, Reply::general_failure,
@@ -84,6 +86,8 @@ RefusalKind kind_of(DialFailure failure) noexcept {
     case DialFailure::unreachable: return RefusalKind::unreachable;
     case DialFailure::timed_out: return RefusalKind::timed_out;
     case DialFailure::exhausted: return RefusalKind::exhausted;
+    case DialFailure::exit_failed: return RefusalKind::exit_failed;
+    case DialFailure::no_exit: return RefusalKind::no_such_location;
   }
   return RefusalKind::unreachable;
 }

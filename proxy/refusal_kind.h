@@ -28,6 +28,7 @@ enum class RefusalKind : unsigned char {
   unreachable,
   timed_out,
   exhausted,         ///< this process has no descriptors left
+  exit_failed,       ///< the exits that were tried do not work themselves
   head_timeout,      ///< the client took too long to ask
   response_timeout,  ///< the origin took too long to answer
   bad_response,      ///< the origin's answer makes no sense

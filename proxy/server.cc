@@ -101,7 +101,7 @@ constexpr std::string_view not_reloaded =
     "the configuration was not reloaded: what was in force stays in force";
 
 constexpr std::string_view reloadable_keys =
-    "max_connections_per_user, max_bytes_per_second_per_user, log_level, access_log";
+    "max_connections_per_user, max_bytes_per_second_per_user, log_level, access_log, the exits";
 
 /// What stands behind reloadable_keys.
 void take_over_reloadable(config::ProxyConfig& in_force, const config::ProxyConfig& fresh) {
@@ -109,6 +109,8 @@ void take_over_reloadable(config::ProxyConfig& in_force, const config::ProxyConf
   in_force.max_bytes_per_second_per_user = fresh.max_bytes_per_second_per_user;
   in_force.log_level = fresh.log_level;
   in_force.access_log = fresh.access_log;
+  in_force.exits = fresh.exits;
+  in_force.exit_health = fresh.exit_health;
 }
 
 const char* names_of(ListenerProtocols protocols) {
@@ -128,7 +130,7 @@ Server::Server(Configuration configuration, const Clock& clock)
     : clock_(clock),
       configuration_(std::move(configuration)),
       settings_(make_settings(configuration_.proxy)),
-      exits_(configuration_.proxy.exits),
+      exits_(std::make_shared<const ExitTable>(configuration_.proxy.exits, configuration_.proxy.exit_health)),
       guard_(make_guard(configuration_.proxy)),
       user_limits_(limits_of(configuration_.proxy)),
       shares_(share_descriptors(configuration_.proxy)),
@@ -197,7 +199,7 @@ std::vector<std::string> Server::start_plugins() {
 void Server::start_workers() {
   const Shared shared{.clock = clock_,
                       .settings = settings_,
-                      .exits = exits_,
+                      .exits = exit_table(),
                       .guard = guard_,
                       .plugins = chain_,
                       .user_limits = user_limits_,
@@ -268,11 +270,26 @@ std::vector<plugin::Metric> Server::metrics() const {
                      .kind = plugin::Metric::Kind::counter,
                      .labels = {},
                      .value = static_cast<double>(access_log_.dropped())});
+  exit_table()->append_metrics(metrics);
   return metrics;
 }
 
 std::vector<plugin::ExitReport> Server::exits() const {
-  return exits_.reports();
+  return exit_table()->reports();
+}
+
+std::shared_ptr<const ExitTable> Server::exit_table() const {
+  const std::lock_guard lock(exits_mutex_);
+  return exits_;
+}
+
+void Server::set_exits(const config::ProxyConfig& config) {
+  const auto table = std::make_shared<const ExitTable>(config.exits, config.exit_health, exit_table().get());
+  {
+    const std::lock_guard lock(exits_mutex_);
+    exits_ = table;
+  }
+  for (auto& worker : workers_) worker->set_exits(table);
 }
 
 void Server::on_signal(evutil_socket_t fd, short, void* self) noexcept {
@@ -337,7 +354,10 @@ void Server::reload() {
     static_cast<void>(access_log_.open(configuration_.proxy.access_log));
     return;
   }
+  const bool exits_change = configuration_.proxy.exits != fresh.proxy.exits ||
+                            configuration_.proxy.exit_health != fresh.proxy.exit_health;
   take_over_reloadable(configuration_.proxy, fresh.proxy);
+  if (exits_change) set_exits(configuration_.proxy);
   user_limits_.set(limits_of(configuration_.proxy));
   proxy::set_log_level(configuration_.proxy.log_level);
   if (configuration_.proxy != fresh.proxy) {

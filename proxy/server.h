@@ -48,6 +48,7 @@ class Server final : public HostServices {
   const Clock& clock() const noexcept override { return clock_; }
   std::vector<plugin::Metric> metrics() const override;
   std::vector<plugin::ExitReport> exits() const override;
+  std::shared_ptr<const ExitTable> exit_table() const;
 
   std::vector<std::string> start_plugins();
   void bind_listeners();
@@ -59,6 +60,8 @@ class Server final : public HostServices {
   void handle_signal(int signal);
   void begin_drain();
   void reload();
+  /// Puts these exits in force, on every worker; those that stay as they are stay the same.
+  void set_exits(const config::ProxyConfig& config);
   /// False when a plugin refused: it keeps what was in force, and so does the proxy.
   bool reload_plugins(const Configuration& fresh);
 
@@ -71,7 +74,8 @@ class Server final : public HostServices {
   const Clock& clock_;
   Configuration configuration_;
   Settings settings_;
-  ExitTable exits_;
+  mutable std::mutex exits_mutex_;
+  std::shared_ptr<const ExitTable> exits_;  // guarded by exits_mutex_
   std::mutex guard_mutex_;
   Guard guard_;  // guarded by guard_mutex_ until the workers run, immutable from then on
   UserLimits user_limits_;

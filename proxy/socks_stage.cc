@@ -152,45 +152,41 @@ bool SocksStage::read_request() {
 }
 
 void SocksStage::on_admitted(const plugin::Location& location) noexcept {
-  exit_ = connection_.choose_exit(location);
-  if (exit_ == nullptr) {
-    connection_.gate().dial_failed();
-    return refuse(RefusalKind::no_such_location);
-  }
   step_ = Step::dialing;
-  connection_.stop_timeout();  // the dial has its own
-  connection_.worker().counters().dials_total.fetch_add(1, std::memory_order_relaxed);
-  dial_ =
-      std::make_unique<Dial>(connection_.worker().dial_context(), target_.host, target_.port, *exit_, *this);
-  dial_->start();
+  connection_.stop_timeout();  // the way out has its own
+  location_ = location;
+  way_out_ = connection_.begin_way_out(target_.host, target_.port, location_, *this);
 }
 
-void SocksStage::on_connected(UniqueFd fd) noexcept {
+void SocksStage::on_way_open(OpenWay way) noexcept {
   Worker& worker = connection_.worker();
-  worker.bury(std::move(dial_));
-  const auto bound = local_address(fd.get()).value_or(SocketAddress());
+  worker.bury(std::move(way_out_));
+  // A client is told what it comes from when that is here; where a parent is, is nobody's business.
+  const bool is_direct = way.exit->kind() == config::ExitKind::direct;
+  const auto bound = is_direct ? local_address(way.fd.get()).value_or(SocketAddress()) : SocketAddress();
   auto target = std::make_unique<Socket>();
   // The tunnel takes the place of this handler before any event can come.
   auto tunnel_target = target.get();
   Buffer answer;
   answer.append(socks::ReplyBytes(socks::Reply::succeeded, bound).view());
+  answer.append(way.early.view());
   auto tunnel =
       std::make_unique<Tunnel>(connection_, std::move(target), std::move(received_), std::move(answer));
-  if (!tunnel_target->open(worker.base(), std::move(fd), *tunnel))
-    return on_dial_failed(DialFailure::exhausted);
-  connection_.established(*exit_);
+  if (!tunnel_target->open(worker.base(), std::move(way.fd), *tunnel))
+    return on_no_way(DialFailure::exhausted);
+  connection_.established(*way.exit);
   connection_.become(std::move(tunnel));
 }
 
-void SocksStage::on_dial_failed(DialFailure failure) noexcept {
-  if (dial_) connection_.worker().bury(std::move(dial_));
+void SocksStage::on_no_way(DialFailure failure) noexcept {
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
   connection_.gate().dial_failed();
   refuse(kind_of(failure));
 }
 
 CutManner SocksStage::on_cut(const plugin::Denial& why) noexcept {
   if (step_ != Step::dialing && step_ != Step::admitting) return CutManner::abort;
-  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
   refuse(kind_of(why.reason));
   return CutManner::farewell;
 }
@@ -200,7 +196,7 @@ void SocksStage::on_timeout() noexcept {
 }
 
 void SocksStage::close() noexcept {
-  if (dial_) connection_.worker().bury(std::move(dial_));
+  if (way_out_) connection_.worker().bury(std::move(way_out_));
 }
 
 void SocksStage::refuse(RefusalKind kind) {

@@ -6,15 +6,15 @@
 
 #include "proxy/buffer.h"
 #include "proxy/connection.h"
-#include "proxy/dial.h"
 #include "proxy/socks/socks5.h"
 #include "proxy/stage.h"
+#include "proxy/way_out.h"
 
 namespace payg::proxy {
 
 /// The server's side of SOCKS5 (RFC 1928) with user name and password (RFC 1929), up to the point where the
 /// connection becomes a Tunnel.
-class SocksStage final : public Stage, public DialHandler {
+class SocksStage final : public Stage, public WayOutHandler {
  public:
   /// `received`: what the client has sent so far.
   SocksStage(Connection& connection, Buffer received);
@@ -50,10 +50,9 @@ class SocksStage final : public Stage, public DialHandler {
   bool read_request();
   void authenticate(bool has_credentials, std::string_view name, std::string_view password);
   void admit();
-  void dial(const plugin::Location& location);
 
-  void on_connected(UniqueFd fd) noexcept override;
-  void on_dial_failed(DialFailure failure) noexcept override;
+  void on_way_open(OpenWay way) noexcept override;
+  void on_no_way(DialFailure failure) noexcept override;
 
   /// Sends a reply and lets the connection linger.
   void refuse(RefusalKind kind);
@@ -72,8 +71,8 @@ class SocksStage final : public Stage, public DialHandler {
   // on the wire").
   std::optional<plugin::Denial> pending_denial_;
   socks::Request target_;
-  const Exit* exit_ = nullptr;
-  std::unique_ptr<Dial> dial_;
+  plugin::Location location_;
+  std::unique_ptr<WayOut> way_out_;
 };
 
 }  // namespace payg::proxy

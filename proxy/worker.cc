@@ -30,6 +30,8 @@ Worker::Worker(const Shared& shared, unsigned index)
                     .clock = shared_.clock,
                     .guard = shared_.guard,
                     .connect_timeout = shared_.settings.connect_timeout},
+      way_out_context_{.dial = dial_context_, .pseudonym = shared_.settings.pseudonym},
+      exits_(shared.exits),
       scratch_(new char[scratch_bytes]),
       pipes_(shared_.most_pipes),
       resources_{.scratch = {scratch_.get(), scratch_bytes}, .pipes = pipes_},
@@ -87,6 +89,10 @@ void Worker::hear_late_answers() noexcept {
   keeper_.drain();
 }
 
+void Worker::set_exits(std::shared_ptr<const ExitTable> exits) {
+  loop_.post([this, exits = std::move(exits)]() mutable { exits_ = std::move(exits); });
+}
+
 void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why) {
   loop_.post([this, plugin, session, why] { keeper_.end_session(plugin, session, why); });
 }
@@ -127,9 +133,9 @@ void Worker::bury(std::unique_ptr<Stage> stage) {
   request_sweep();
 }
 
-void Worker::bury(std::unique_ptr<Dial> dial) {
-  dial->stop();
-  dead_dials_.push_back(std::move(dial));
+void Worker::bury(std::unique_ptr<WayOut> way_out) {
+  way_out->stop();
+  dead_ways_out_.push_back(std::move(way_out));
   request_sweep();
 }
 
@@ -149,9 +155,9 @@ void Worker::on_sweep(evutil_socket_t, short, void* self) noexcept {
 
 void Worker::sweep() noexcept {
   // Destroying one may bury another.
-  while (!dead_connections_.empty() || !dead_stages_.empty() || !dead_dials_.empty() ||
+  while (!dead_connections_.empty() || !dead_stages_.empty() || !dead_ways_out_.empty() ||
          !dead_origins_.empty()) {
-    taken(dead_dials_).clear();
+    taken(dead_ways_out_).clear();
     taken(dead_connections_).clear();
     taken(dead_stages_).clear();
     taken(dead_origins_).clear();

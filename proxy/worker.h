@@ -12,9 +12,8 @@
 #include "proxy/access_log.h"
 #include "proxy/connection.h"
 #include "proxy/counters.h"
-#include "proxy/dial.h"
 #include "proxy/exchange.h"
-#include "proxy/exit.h"
+#include "proxy/exit_table.h"
 #include "proxy/hold_list.h"
 #include "proxy/http/head.h"
 #include "proxy/listener.h"
@@ -24,6 +23,7 @@
 #include "proxy/settings.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/user_limits.h"
+#include "proxy/way_out.h"
 
 namespace payg::proxy {
 
@@ -31,7 +31,7 @@ namespace payg::proxy {
 struct Shared {
   const Clock& clock;
   const Settings& settings;
-  const ExitTable& exits;
+  std::shared_ptr<const ExitTable> exits;  ///< at the start; see Worker::set_exits()
   const Guard& guard;
   const plugin::PluginChain& plugins;
   UserLimits& user_limits;
@@ -69,6 +69,8 @@ class Worker final : public ListenerHandler {
   void stop() noexcept;
   /// Behind stop(), when the plugins have stopped too: what they answered in between still finds its way.
   void hear_late_answers() noexcept;
+  /// Connections leave by these from now on; those that have left already are not touched. Any thread.
+  void set_exits(std::shared_ptr<const ExitTable> exits);
   /// plugin::Host::end_session for this worker. Any thread.
   void end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why);
 
@@ -84,10 +86,11 @@ class Worker final : public ListenerHandler {
   MonotonicTime now() const noexcept { return shared_.clock.now(); }
   WallTime wall_now() const noexcept { return shared_.clock.wall_now(); }
   const Settings& settings() const noexcept { return shared_.settings; }
-  const ExitTable& exits() const noexcept { return shared_.exits; }
+  const std::shared_ptr<const ExitTable>& exits() const noexcept { return exits_; }
   UserLimits& user_limits() noexcept { return shared_.user_limits; }
   AccessLog& access_log() noexcept { return shared_.access_log; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
+  const WayOutContext& way_out_context() const noexcept { return way_out_context_; }
   RelayResources& resources() noexcept { return resources_; }
   HeadScratch& head_scratch() noexcept { return head_scratch_; }
   bool draining() const noexcept { return phase_ != Phase::running; }
@@ -95,7 +98,7 @@ class Worker final : public ListenerHandler {
   /// Destroys it when no callback of it can be on the stack any more.
   void bury(Connection& connection) noexcept;
   void bury(std::unique_ptr<Stage> stage);
-  void bury(std::unique_ptr<Dial> dial);
+  void bury(std::unique_ptr<WayOut> way_out);
   void bury(std::unique_ptr<OriginConnection> origin);
 
  private:
@@ -117,6 +120,8 @@ class Worker final : public ListenerHandler {
   HoldList holds_;
   Resolver resolver_;
   DialContext dial_context_;
+  WayOutContext way_out_context_;
+  std::shared_ptr<const ExitTable> exits_;
   std::unique_ptr<char[]> scratch_;
   PipePool pipes_;
   RelayResources resources_;
@@ -128,7 +133,7 @@ class Worker final : public ListenerHandler {
   std::uint64_t last_connection_ = 0;
   std::vector<std::unique_ptr<Connection>> dead_connections_;
   std::vector<std::unique_ptr<Stage>> dead_stages_;
-  std::vector<std::unique_ptr<Dial>> dead_dials_;
+  std::vector<std::unique_ptr<WayOut>> dead_ways_out_;
   std::vector<std::unique_ptr<OriginConnection>> dead_origins_;
 
   Phase phase_ = Phase::running;

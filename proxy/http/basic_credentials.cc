@@ -1,11 +1,32 @@
 #include "proxy/http/basic_credentials.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "plugin/base/text.h"
 
 namespace payg::http {
+namespace {
+
+/// RFC 4648 §4
+void append_base64(std::string& out, std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = (bits << 8) | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0u);
+    for (std::size_t i = 0; i < 4; ++i) out += i <= group.size() ? digits[(bits >> (18 - 6 * i)) & 63] : '=';
+  }
+}
+
+}  // namespace
+
+void append_basic_credentials(std::string& out, std::string_view name, std::string_view password) {
+  out += "Basic ";
+  append_base64(out, std::string(name) + ':' + std::string(password));
+}
 
 std::optional<BasicCredentials> parse_basic_credentials(std::string_view value) {
   const auto space = value.find(' ');

@@ -17,6 +17,9 @@ struct BasicCredentials {
 /// base64, without a colon, or with control characters in it.
 std::optional<BasicCredentials> parse_basic_credentials(std::string_view value);
 
+/// Appends what parse_basic_credentials() reads. REQUIRES: no colon in the name, no control characters.
+void append_basic_credentials(std::string& out, std::string_view name, std::string_view password);
+
 /// The value of the only Proxy-Authorization; empty when there is none or more than one.
 std::string_view proxy_authorization(const RequestHead& head) noexcept;
 

@@ -85,13 +85,14 @@ what = "the plugin wants"
   expected.nameservers = {"192.0.2.53", "192.0.2.54:5353", "2001:db8::1", "[2001:db8::2]:53"};
   expected.log_level = LogLevel::warning;
   expected.listeners = {{.address = "[::1]:0", .http = false, .socks5 = true}};
-  expected.exits = {{.name = "berlin-1",
-                     .source_address = "2001:db8::1",
-                     .country = "de",
-                     .state = "be",
-                     .city = "berlin",
-                     .isp = "example_net",
-                     .weight = 7}};
+  ExitConfig& berlin = expected.exits.emplace_back();
+  berlin.name = "berlin-1";
+  berlin.source_address = "2001:db8::1";
+  berlin.country = "de";
+  berlin.state = "be";
+  berlin.city = "berlin";
+  berlin.isp = "example_net";
+  berlin.weight = 7;
   expected.plugins = {{.name = "hello", .module = "./hello.so"}};
   EXPECT_EQ(config, expected);
 }

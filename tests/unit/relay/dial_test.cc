@@ -30,6 +30,10 @@ class DialTest : public testing::Test, public DialHandler {
     return host;
   }
 
+  DialRequest to(const TargetHost& host) const {
+    return {.host = host, .port = port_, .timeout = context_.connect_timeout};
+  }
+
   /// Runs rounds until the handler was told, and some more in which nothing may follow.
   void run(Dial& dial) {
     dial.start();
@@ -52,7 +56,6 @@ class DialTest : public testing::Test, public DialHandler {
                        .connect_timeout = std::chrono::minutes(1),
                        .attempt_delay = milliseconds(0),
                        .resolution_delay = milliseconds(0)};
-  Exit exit_{.name = "direct", .location = {}, .source = {}};
   UniqueFd listener_ = listen_on(*SocketAddress::parse("127.0.0.1:0"));
   std::uint16_t port_ = local_address(listener_.get())->port();
   UniqueFd fd_;
@@ -65,7 +68,7 @@ TEST_F(DialTest, TellsOnceThatItIsConnectedAlthoughItsTimersAreReadyToo) {
   for (int i = 0; i < 50; ++i) {
     connected_ = failed_ = 0;
     const TargetHost host = host_named("127.0.0.1");
-    Dial dial(context_, host, port_, exit_, *this);
+    Dial dial(context_, to(host), *this);
     run(dial);
     ASSERT_EQ(connected_, 1);
     ASSERT_EQ(failed_, 0);
@@ -75,7 +78,7 @@ TEST_F(DialTest, TellsOnceThatItIsConnectedAlthoughItsTimersAreReadyToo) {
 TEST_F(DialTest, TellsOnceThatItIsRefused) {
   listener_.reset();
   const TargetHost host = host_named("127.0.0.1");
-  Dial dial(context_, host, port_, exit_, *this);
+  Dial dial(context_, to(host), *this);
   run(dial);
   EXPECT_EQ(connected_, 0);
   EXPECT_EQ(failed_, 1);
@@ -84,7 +87,7 @@ TEST_F(DialTest, TellsOnceThatItIsRefused) {
 
 TEST_F(DialTest, FindsNamesInTheHostsFile) {
   const TargetHost host = host_named("localhost");
-  Dial dial(context_, host, port_, exit_, *this);
+  Dial dial(context_, to(host), *this);
   run(dial);
   EXPECT_EQ(connected_, 1);
 }
@@ -92,7 +95,7 @@ TEST_F(DialTest, FindsNamesInTheHostsFile) {
 TEST_F(DialTest, TellsOnceThatATargetIsGuarded) {
   guard_ = Guard();
   const TargetHost host = host_named("127.0.0.1");
-  Dial dial(context_, host, port_, exit_, *this);
+  Dial dial(context_, to(host), *this);
   run(dial);
   EXPECT_EQ(failed_, 1);
   EXPECT_EQ(failure_, DialFailure::forbidden);
@@ -100,7 +103,7 @@ TEST_F(DialTest, TellsOnceThatATargetIsGuarded) {
 
 TEST_F(DialTest, IsSilentOnceItWasStopped) {
   const TargetHost host = host_named("127.0.0.1");
-  Dial dial(context_, host, port_, exit_, *this);
+  Dial dial(context_, to(host), *this);
   dial.start();
   dial.stop();
   for (int i = 0; i < 20; ++i) event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
@@ -116,7 +119,7 @@ TEST_F(DialTest, DoesNotReachAListenerOnAWildcardAddressByAnyAddressOfThisMachin
   guard_.protect_wildcard(port_, {});
   context_.attempt_delay = milliseconds(250);
   const TargetHost host = host_named("127.0.0.1");
-  Dial dial(context_, host, port_, exit_, *this);
+  Dial dial(context_, to(host), *this);
   run(dial);
   EXPECT_EQ(connected_, 0);
   EXPECT_EQ(failure_, DialFailure::forbidden);

@@ -17,6 +17,12 @@
 namespace payg::test {
 namespace {
 
+std::string log_path(const std::string& folder) {
+  return folder + "/log";
+}
+
+}  // namespace
+
 /// Process ids have 22 bits at most (proc(5), pid_max), 127.0.0.0/8 has room for 24. The first quarter stays
 /// free: 127.0.0.1 is everybody's.
 IpAddress own_loopback_address() {
@@ -25,12 +31,6 @@ IpAddress own_loopback_address() {
                               std::to_string(process >> 8 & 0xFF) + "." + std::to_string(process & 0xFF);
   return IpAddress::parse(literal).value();
 }
-
-std::string log_path(const std::string& folder) {
-  return folder + "/log";
-}
-
-}  // namespace
 
 ForeignServer::ForeignServer(std::uint16_t port)
     : folder_(make_server_folder()), address_(own_loopback_address(), port) {}

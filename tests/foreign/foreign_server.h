@@ -9,11 +9,14 @@
 
 namespace payg::test {
 
+/// A loopback address that no other test program has at this time, so that any port of it is free.
+IpAddress own_loopback_address();
+
 /// A daemon that Debian ships, on a configuration of its own in a folder of its own, under an account that
 /// may nothing (when the test runs as root; else under the test's). It and its children end with this.
 class ForeignServer {
  public:
-  /// On a loopback address that no other test has, so that the port may be any; nothing runs yet.
+  /// On own_loopback_address(); nothing runs yet.
   explicit ForeignServer(std::uint16_t port);
   ~ForeignServer();
   ForeignServer(const ForeignServer&) = delete;

@@ -31,6 +31,12 @@ constexpr Row rows[] = {
      Metric::Kind::counter, &Counters::holds_total},
     {"payg_proxy_accept_pauses_total", "Times that accepting paused for lack of descriptors or places.",
      Metric::Kind::counter, &Counters::accept_pauses_total},
+    {"payg_proxy_exit_failures_total", "Connections that an exit failed to make, by its own fault.",
+     Metric::Kind::counter, &Counters::exit_failures_total},
+    {"payg_proxy_exit_probes_total", "Probes of exits that are over.", Metric::Kind::counter,
+     &Counters::exit_probes_total},
+    {"payg_proxy_exit_probe_failures_total", "Probes of exits that failed.", Metric::Kind::counter,
+     &Counters::exit_probe_failures_total},
 };
 
 double sum(const std::vector<const Counters*>& workers,

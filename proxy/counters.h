@@ -24,6 +24,9 @@ struct Counters {
   Count connections_held{0};  ///< had bytes to move that no session permits at the moment
   Count holds_total{0};
   Count accept_pauses_total{0};
+  Count exit_failures_total{0};  ///< of exits themselves, found by connections
+  Count exit_probes_total{0};
+  Count exit_probe_failures_total{0};
   Count up_bytes{0};
   Count down_bytes{0};
   std::array<Count, refusal_kinds> refusals{};

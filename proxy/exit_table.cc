@@ -80,7 +80,7 @@ ExitTable::ExitTable(const std::vector<config::ExitConfig>& exits, const config:
               .backoff = health.backoff,
               .longest_backoff = health.longest_backoff},
       probe_interval_(health.probe_interval),
-      troubles_(previous != nullptr ? previous->troubles_ : std::make_shared<std::atomic<std::uint64_t>>(0)) {
+      news_(previous != nullptr ? previous->news_ : std::make_shared<News>()) {
   if (!health.probe_target.empty()) probe_target_ = parse_host_and_port(health.probe_target);
   const auto known = by_name(previous);
   exits_.reserve(exits.size());
@@ -136,7 +136,7 @@ void ExitTable::note_success(const Exit& exit) const {
 void ExitTable::note_failure(const Exit& exit, ExitHealth::Source source, std::string_view why,
                              MonotonicTime now) const {
   const auto change = exit.health().failed(source, why, policy_, now);
-  troubles_->fetch_add(1, std::memory_order_relaxed);
+  news_->troubles.fetch_add(1, std::memory_order_relaxed);
   if (change == ExitHealth::Change::went_down) {
     log(LogLevel::warning, "exit", exit.name() + " is down: " + std::string(why));
   } else {

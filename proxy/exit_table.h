@@ -56,20 +56,30 @@ class ExitTable {
                     MonotonicTime now) const;
   /// Grows with each failure of any exit, so that who looks after them need not look at each. Goes on in the
   /// next table.
-  std::uint64_t troubles() const noexcept { return troubles_->load(std::memory_order_relaxed); }
+  std::uint64_t troubles() const noexcept { return news_->troubles.load(std::memory_order_relaxed); }
+  /// How often the probe target was reached, through any exit; likewise.
+  std::uint64_t target_answers() const noexcept {
+    return news_->target_answers.load(std::memory_order_relaxed);
+  }
+  void count_target_answer() const noexcept { news_->target_answers.fetch_add(1, std::memory_order_relaxed); }
 
   /// What is connected to through an exit to see whether it works; nullopt: the exit alone is looked at.
   const std::optional<HostAndPort>& probe_target() const noexcept { return probe_target_; }
   std::chrono::milliseconds probe_interval() const noexcept { return probe_interval_; }  ///< 0: none
 
  private:
+  struct News {
+    std::atomic<std::uint64_t> troubles{0};
+    std::atomic<std::uint64_t> target_answers{0};
+  };
+
   std::vector<ExitRef> exits_;
   HealthPolicy policy_;
   std::optional<HostAndPort> probe_target_;
   std::chrono::milliseconds probe_interval_;
   std::shared_ptr<const LocationIndex> for_tcp_;
   std::shared_ptr<const LocationIndex> for_udp_;
-  std::shared_ptr<std::atomic<std::uint64_t>> troubles_;
+  std::shared_ptr<News> news_;
 };
 
 }  // namespace payg::proxy

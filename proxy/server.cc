@@ -74,14 +74,16 @@ DescriptorShares share_descriptors(const config::ProxyConfig& config) {
   constexpr std::uint64_t least = 8;
   constexpr std::uint64_t of_a_worker = 4;  // its loop, its wake-up, its questions to name servers
   const std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint64_t own = std::clamp<std::uint64_t>(descriptors / 16, 32, 512) +
+  const std::uint64_t probes = std::clamp<std::uint64_t>(descriptors / 128, 2, 256);
+  const std::uint64_t own = probes + std::clamp<std::uint64_t>(descriptors / 16, 32, 512) +
                             worker_count(config) * (config.listeners.size() + of_a_worker);
   const std::uint64_t free = std::max(3 * least, descriptors - std::min(own, descriptors));
   const std::uint64_t wanted = config.max_connections != 0 ? config.max_connections : free * 3 / 8;
   const std::uint64_t connections = std::min({wanted, free / 2, std::uint64_t{1} << 30});
   return {.descriptors = descriptors,
           .connections = static_cast<unsigned>(connections),
-          .pipes = std::min(free / 8, free / 2 - connections)};
+          .pipes = std::min(free / 8, free / 2 - connections),
+          .probes = static_cast<unsigned>(probes)};
 }
 
 std::vector<IpAddress> local_addresses() {
@@ -152,6 +154,7 @@ std::vector<std::string> Server::start() {
     return {configuration_.path + ": proxy.access_log: " + error};
   bind_listeners();
   if (auto errors = start_plugins(); !errors.empty()) return errors;
+  if (auto errors = refuse_own_parents(configuration_.proxy); !errors.empty()) return errors;
   start_workers();
 
   const sigset_t set = handled_signals();
@@ -206,7 +209,9 @@ void Server::start_workers() {
                       .connection_limit = connection_limit_,
                       .access_log = access_log_,
                       .nameservers = configuration_.proxy.nameservers,
-                      .most_pipes = shares_.pipes / worker_count(configuration_.proxy)};
+                      .most_pipes = shares_.pipes / worker_count(configuration_.proxy),
+                      .workers = worker_count(configuration_.proxy),
+                      .most_probes = std::max(1u, shares_.probes / worker_count(configuration_.proxy))};
   for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
     workers_.push_back(std::make_unique<Worker>(shared, i));
     for (auto& listener : listeners_)
@@ -283,6 +288,17 @@ std::shared_ptr<const ExitTable> Server::exit_table() const {
   return exits_;
 }
 
+std::vector<std::string> Server::refuse_own_parents(const config::ProxyConfig& config) const {
+  std::vector<std::string> errors;
+  for (const auto& exit : config.exits) {
+    const auto parent = SocketAddress::parse(exit.address);
+    if (parent && guard_.check(*parent) == Guard::Verdict::own_address)
+      errors.push_back(configuration_.path + ": exit \"" + exit.name + "\": its parent " + exit.address +
+                       " is this proxy itself, expected another one");
+  }
+  return errors;
+}
+
 void Server::set_exits(const config::ProxyConfig& config) {
   const auto table = std::make_shared<const ExitTable>(config.exits, config.exit_health, exit_table().get());
   {
@@ -346,6 +362,10 @@ void Server::reload() {
     return log(LogLevel::error, "config", not_reloaded);
   }
   Configuration fresh = std::move(again).value();
+  if (const auto errors = refuse_own_parents(fresh.proxy); !errors.empty()) {
+    for (const auto& error : errors) log(LogLevel::error, "config", error);
+    return log(LogLevel::error, "config", not_reloaded);
+  }
   if (const auto error = access_log_.open(fresh.proxy.access_log); !error.empty()) {
     log(LogLevel::error, "config", configuration_.path + ": proxy.access_log: " + error);
     return log(LogLevel::error, "config", not_reloaded);

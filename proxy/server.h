@@ -18,6 +18,7 @@ struct DescriptorShares {
   std::uint64_t descriptors;  ///< all of them
   unsigned connections;
   std::uint64_t pipes;
+  unsigned probes;  ///< of exits, at once
 };
 
 /// The whole proxy: plugins, listeners and workers, from start to the last connection's end.
@@ -60,6 +61,8 @@ class Server final : public HostServices {
   void handle_signal(int signal);
   void begin_drain();
   void reload();
+  /// Exits whose parent is this proxy itself, as far as that can be told without asking a name server.
+  std::vector<std::string> refuse_own_parents(const config::ProxyConfig& config) const;
   /// Puts these exits in force, on every worker; those that stay as they are stay the same.
   void set_exits(const config::ProxyConfig& config);
   /// False when a plugin refused: it keeps what was in force, and so does the proxy.

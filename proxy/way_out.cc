@@ -47,8 +47,10 @@ void WayOut::on_exit_open(UniqueFd fd, Buffer early) noexcept {
 }
 
 void WayOut::on_exit_failed(WayFailure failure) noexcept {
-  if (failure.blame == Blame::exit)
+  if (failure.blame == Blame::exit) {
+    context_.counters.exit_failures_total.fetch_add(1, std::memory_order_relaxed);
     exits_->note_failure(*tried_.back(), ExitHealth::Source::traffic, failure.why, context_.dial.clock.now());
+  }
   const bool may_go_on = failure.failure == DialFailure::exit_failed && context_.dial.clock.now() < deadline_;
   if (may_go_on && try_next()) return;
   handler_.on_no_way(failure.failure);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plugin/api/plugin.h"
+#include "proxy/counters.h"
 #include "proxy/exit_dial.h"
 #include "proxy/exit_table.h"
 
@@ -33,6 +34,7 @@ class WayOutHandler {
 struct WayOutContext {
   const DialContext& dial;
   std::string_view pseudonym;  ///< this proxy's name in Via
+  Counters& counters;
 };
 
 /// Where a connection wants to go, and by which exit. What it points to outlives the way out.

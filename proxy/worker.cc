@@ -30,8 +30,10 @@ Worker::Worker(const Shared& shared, unsigned index)
                     .clock = shared_.clock,
                     .guard = shared_.guard,
                     .connect_timeout = shared_.settings.connect_timeout},
-      way_out_context_{.dial = dial_context_, .pseudonym = shared_.settings.pseudonym},
+      way_out_context_{.dial = dial_context_, .pseudonym = shared_.settings.pseudonym, .counters = counters_},
       exits_(shared.exits),
+      probes_(way_out_context_,
+              {.worker = index, .workers = shared.workers, .most_at_once = shared.most_probes}),
       scratch_(new char[scratch_bytes]),
       pipes_(shared_.most_pipes),
       resources_{.scratch = {scratch_.get(), scratch_bytes}, .pipes = pipes_},
@@ -51,6 +53,7 @@ void Worker::add_listener(UniqueFd listening, ListenerProtocols protocols) {
 }
 
 void Worker::start() {
+  probes_.set_exits(exits_);
   thread_ = std::thread([this] { loop_.run(); });
 }
 
@@ -58,6 +61,7 @@ void Worker::drain(std::function<void()> on_empty) {
   loop_.post([this, on_empty = std::move(on_empty)]() mutable {
     for (auto& listener : listeners_) listener->stop();
     phase_ = Phase::draining;
+    probes_.stop();
     on_empty_ = std::move(on_empty);
     for (Connection* connection = connections_; connection != nullptr;) {
       Connection* const next = connection->next_;
@@ -72,6 +76,7 @@ void Worker::stop() noexcept {
   if (!thread_.joinable()) return;
   loop_.post([this] {
     for (auto& listener : listeners_) listener->stop();
+    probes_.stop();
     close_all();
   });
   loop_.stop();
@@ -90,7 +95,10 @@ void Worker::hear_late_answers() noexcept {
 }
 
 void Worker::set_exits(std::shared_ptr<const ExitTable> exits) {
-  loop_.post([this, exits = std::move(exits)]() mutable { exits_ = std::move(exits); });
+  loop_.post([this, exits = std::move(exits)]() mutable {
+    exits_ = std::move(exits);
+    if (phase_ == Phase::running) probes_.set_exits(exits_);
+  });
 }
 
 void Worker::end_session(std::size_t plugin, plugin::SessionHandle session, const plugin::Denial& why) {
@@ -146,7 +154,9 @@ void Worker::bury(std::unique_ptr<OriginConnection> origin) {
 
 void Worker::on_tick(evutil_socket_t, short, void* self) noexcept {
   auto& worker = *static_cast<Worker*>(self);
-  worker.wheel_.advance(worker.now());
+  const MonotonicTime now = worker.now();
+  worker.wheel_.advance(now);
+  worker.probes_.look(now);
 }
 
 void Worker::on_sweep(evutil_socket_t, short, void* self) noexcept {

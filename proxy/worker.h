@@ -13,6 +13,7 @@
 #include "proxy/connection.h"
 #include "proxy/counters.h"
 #include "proxy/exchange.h"
+#include "proxy/exit_probes.h"
 #include "proxy/exit_table.h"
 #include "proxy/hold_list.h"
 #include "proxy/http/head.h"
@@ -39,6 +40,8 @@ struct Shared {
   AccessLog& access_log;
   const std::vector<std::string>& nameservers;
   std::size_t most_pipes;  ///< of one worker
+  unsigned workers = 1;
+  unsigned most_probes = 8;  ///< of exits, under way at once; of one worker
 };
 
 /// Memory that parsing a head needs for the length of a call; one for each worker instead of 5 KiB in each
@@ -122,6 +125,7 @@ class Worker final : public ListenerHandler {
   DialContext dial_context_;
   WayOutContext way_out_context_;
   std::shared_ptr<const ExitTable> exits_;
+  ExitProbes probes_;
   std::unique_ptr<char[]> scratch_;
   PipePool pipes_;
   RelayResources resources_;

@@ -1,0 +1,185 @@
+#include "proxy/exit_probes.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/refusal_kind.h"
+
+namespace payg::proxy {
+
+class ExitProbes::Probe final : public ExitDialHandler {
+ public:
+  Probe(ExitProbes& owner, std::size_t index, ExitRef exit, MonotonicTime now)
+      : owner_(owner),
+        exits_(owner.exits_),
+        index_(index),
+        answers_before_(exits_->target_answers()),
+        dial_(owner.context_.dial, request(std::move(exit), now), *this) {}
+
+  void start() { dial_.start(); }
+  void stop() noexcept { dial_.stop(); }
+
+ private:
+  friend class ExitProbes;
+
+  ExitDialRequest request(ExitRef exit, MonotonicTime now) const {
+    const auto& target = exits_->probe_target();
+    const auto timeout = owner_.context_.dial.connect_timeout;
+    return {.exit = std::move(exit),
+            .host = target ? &target->host : nullptr,
+            .port = target ? target->port : std::uint16_t{0},
+            .scope = DialScope::parent,
+            .pseudonym = owner_.context_.pseudonym,
+            .deadline = now + timeout,
+            .patience = timeout};
+  }
+  void on_exit_open(UniqueFd, Buffer) noexcept override { owner_.on_done(*this, nullptr); }
+  void on_exit_failed(WayFailure failure) noexcept override { owner_.on_done(*this, &failure); }
+
+  ExitProbes& owner_;
+  const std::shared_ptr<const ExitTable> exits_;
+  const std::size_t index_;
+  const std::uint64_t answers_before_;
+  ExitDial dial_;
+};
+
+ExitProbes::ExitProbes(const WayOutContext& context, ProbeShare share) : context_(context), share_(share) {}
+
+ExitProbes::~ExitProbes() {
+  stop();
+}
+
+void ExitProbes::stop() noexcept {
+  for (auto& probe : probes_) probe->stop();
+  std::move(probes_.begin(), probes_.end(), std::back_inserter(done_));
+  probes_.clear();
+  charges_.clear();
+  exits_ = nullptr;
+}
+
+void ExitProbes::set_exits(std::shared_ptr<const ExitTable> exits) {
+  constexpr std::int64_t shares = 4096;
+  exits_ = std::move(exits);
+  charges_.clear();
+  const MonotonicTime now = context_.dial.clock.now();
+  const auto& all = exits_->exits();
+  for (std::size_t i = share_.worker; i < all.size(); i += share_.workers) {
+    // Spread over the interval by their names.
+    const auto share = static_cast<std::int64_t>(all[i]->name_hash() % shares);
+    const MonotonicTime in_an_interval = due_while_up(*all[i], now);
+    const bool is_never = in_an_interval == MonotonicTime::max();
+    charges_.push_back(
+        {.exit = all[i], .due = is_never ? in_an_interval : now + (in_an_interval - now) * share / shares});
+  }
+  first_ = 0;
+  next_due_ = now;
+  hear_of_troubles();
+}
+
+MonotonicTime ExitProbes::due_while_up(const Exit& exit, MonotonicTime now) const noexcept {
+  const bool has_nothing_to_try =
+      exit.kind() == config::ExitKind::direct && !exit.source() && !exits_->probe_target();
+  const bool is_off = exits_->probe_interval() == std::chrono::milliseconds(0);
+  return has_nothing_to_try || is_off ? MonotonicTime::max() : now + exits_->probe_interval();
+}
+
+void ExitProbes::hear_of_troubles() {
+  troubles_heard_ = exits_->troubles();
+  const bool probes_those_that_are_up = exits_->probe_interval() != std::chrono::milliseconds(0);
+  for (Charge& charge : charges_) {
+    const ExitHealth& health = charge.exit->health();
+    if (health.failures() == 0 || (health.is_up() && !probes_those_that_are_up)) continue;
+    charge.due = std::min(charge.due, health.retry_at());
+    next_due_ = std::min(next_due_, charge.due);
+  }
+}
+
+void ExitProbes::look(MonotonicTime now) {
+  done_.clear();
+  if (exits_ == nullptr) return;
+  if (exits_->troubles() != troubles_heard_) hear_of_troubles();
+  if (now < next_due_) return;
+  next_due_ = MonotonicTime::max();
+  std::size_t had_to_wait = charges_.size();
+  for (std::size_t n = 0; n < charges_.size(); ++n) {
+    const std::size_t index = (first_ + n) % charges_.size();
+    Charge& charge = charges_[index];
+    if (charge.activity == Activity::under_way) continue;
+    if (charge.due <= now) {
+      if (probes_.size() < share_.most_at_once) {
+        begin(index, now);
+      } else if (had_to_wait == charges_.size()) {
+        had_to_wait = index;
+      }
+    }
+    if (charge.activity == Activity::waiting) next_due_ = std::min(next_due_, charge.due);
+  }
+  if (had_to_wait != charges_.size()) first_ = had_to_wait;
+}
+
+void ExitProbes::begin(std::size_t index, MonotonicTime now) {
+  Charge& charge = charges_[index];
+  const bool is_direct = charge.exit->kind() == config::ExitKind::direct;
+  if (is_direct && !exits_->probe_target()) {
+    const auto failure = try_source(*charge.exit);
+    return judge(charge, failure ? &*failure : nullptr, exits_->target_answers());
+  }
+  charge.activity = Activity::under_way;
+  probes_.push_back(std::make_unique<Probe>(*this, index, charge.exit, now));
+  probes_.back()->start();
+}
+
+std::optional<WayFailure> ExitProbes::try_source(const Exit& exit) const {
+  if (!exit.source()) return std::nullopt;
+  const UniqueFd fd(
+      socket(exit.source()->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd) return WayFailure{.failure = DialFailure::exhausted};
+  if (bind_to(fd.get(), *exit.source())) return std::nullopt;
+  return WayFailure{
+      .failure = DialFailure::exit_failed, .blame = Blame::exit, .why = "its source_address cannot be used"};
+}
+
+void ExitProbes::on_done(Probe& probe, const WayFailure* failure) {
+  // After a reload the exits are looked after anew.
+  if (probe.exits_ == exits_) {
+    charges_[probe.index_].activity = Activity::waiting;
+    judge(charges_[probe.index_], failure, probe.answers_before_);
+  }
+  const auto at = std::find_if(probes_.begin(), probes_.end(),
+                               [&](const auto& candidate) { return candidate.get() == &probe; });
+  done_.push_back(std::move(*at));
+  probes_.erase(at);
+}
+
+void ExitProbes::judge(Charge& charge, const WayFailure* failure, std::uint64_t answers_before) {
+  const Exit& exit = *charge.exit;
+  const MonotonicTime now = context_.dial.clock.now();
+  context_.counters.exit_probes_total.fetch_add(1, std::memory_order_relaxed);
+  if (failure == nullptr) {
+    exits_->note_success(exit);
+    if (exits_->probe_target()) exits_->count_target_answer();
+    charge.doubted_since.reset();
+    charge.due = due_while_up(exit, now);
+  } else if (failure->failure == DialFailure::exhausted) {
+    charge.due = now + std::chrono::seconds(1);  // says nothing of the exit
+  } else {
+    context_.counters.exit_probe_failures_total.fetch_add(1, std::memory_order_relaxed);
+    if (!charge.doubted_since) charge.doubted_since = answers_before;
+    const bool is_certain = failure->blame == Blame::exit || !exit.health().is_up() ||
+                            exits_->target_answers() != *charge.doubted_since;
+    if (is_certain) {
+      const std::string why = failure->why.empty() ? "the probe target is not reached through it: " +
+                                                         std::string(row_of(kind_of(failure->failure)).detail)
+                                                   : failure->why;
+      exits_->note_failure(exit, ExitHealth::Source::probe, why, now);
+      charge.due = exit.health().retry_at();
+    } else {
+      charge.due = due_while_up(exit, now);
+    }
+  }
+  next_due_ = std::min(next_due_, charge.due);
+}
+
+}  // namespace payg::proxy

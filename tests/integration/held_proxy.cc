@@ -12,9 +12,19 @@ void PermittingPlugin::admit(const plugin::AdmissionRequest& request,
                  .traffic = is_free ? &free_traffic_ : &traffic});
 }
 
+namespace {
+
+config::ExitConfig direct_exit() {
+  config::ExitConfig exit;
+  exit.name = "direct";
+  return exit;
+}
+
+}  // namespace
+
 HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user)
-    : exits_({config::ExitConfig{
-          .name = "direct", .source_address = {}, .country = {}, .state = {}, .city = {}, .isp = {}}}),
+    : exits_(
+          std::make_shared<const proxy::ExitTable>(std::vector{direct_exit()}, config::ExitHealthConfig{})),
       guard_({*Cidr::parse("127.0.0.0/8")}),
       user_limits_({.most_connections = 1000, .bytes_per_second = bytes_per_second_of_a_user}) {
   for (auto& plugin : plugins_) EXPECT_TRUE(chain_.add(plugin));

@@ -91,7 +91,7 @@ class HeldProxy {
                             .handshake_timeout = std::chrono::minutes(5),
                             .connect_timeout = std::chrono::minutes(5),
                             .pseudonym = "test"};
-  proxy::ExitTable exits_;
+  std::shared_ptr<const proxy::ExitTable> exits_;
   proxy::Guard guard_;
   plugin::PluginChain chain_;
   proxy::UserLimits user_limits_;

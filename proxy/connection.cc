@@ -65,7 +65,7 @@ void Connection::abort(ConnectionEnd why) noexcept {
 void Connection::on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port) {
   if (!record_) return;
   record_->protocol = protocol;
-  record_->target = host_and_port(host, port);
+  record_->target = host.empty() ? std::string() : host_and_port(host, port);
   record_->refusal = {};
   ++record_->requests;
 }

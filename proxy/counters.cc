@@ -21,6 +21,10 @@ constexpr Row rows[] = {
     {"payg_proxy_tunnels_total", "Tunnels established.", Metric::Kind::counter, &Counters::tunnels_total},
     {"payg_proxy_http_requests_total", "HTTP requests read.", Metric::Kind::counter,
      &Counters::http_requests_total},
+    {"payg_proxy_udp_associations_total", "UDP associations established.", Metric::Kind::counter,
+     &Counters::udp_associations_total},
+    {"payg_proxy_datagrams_dropped_total", "Datagrams of UDP associations that were dropped.",
+     Metric::Kind::counter, &Counters::datagrams_dropped_total},
     {"payg_proxy_dials_total", "Connections to targets begun.", Metric::Kind::counter,
      &Counters::dials_total},
     {"payg_proxy_cuts_total", "Connections closed because their session was ended.", Metric::Kind::counter,
@@ -55,16 +59,20 @@ std::vector<Metric> to_metrics(const std::vector<const Counters*>& workers) {
         sum(workers, [&](const Counters& c) -> const Counters::Count& { return c.*row.count; });
     metrics.push_back({.name = row.name, .help = row.help, .kind = row.kind, .labels = {}, .value = value});
   }
-  const auto bytes = [&](const char* direction, Counters::Count Counters::*count) {
+  const auto both_ways = [&](const char* name, const char* help, const char* direction,
+                             Counters::Count Counters::*count) {
     metrics.push_back(
-        {.name = "payg_proxy_bytes_total",
-         .help = "Bytes relayed.",
+        {.name = name,
+         .help = help,
          .kind = Metric::Kind::counter,
          .labels = {{"direction", direction}},
          .value = sum(workers, [&](const Counters& c) -> const Counters::Count& { return c.*count; })});
   };
-  bytes("up", &Counters::up_bytes);
-  bytes("down", &Counters::down_bytes);
+  both_ways("payg_proxy_bytes_total", "Bytes relayed.", "up", &Counters::up_bytes);
+  both_ways("payg_proxy_bytes_total", "Bytes relayed.", "down", &Counters::down_bytes);
+  constexpr const char* datagrams = "payg_proxy_datagrams_total";
+  both_ways(datagrams, "Datagrams relayed.", "up", &Counters::datagrams_up_total);
+  both_ways(datagrams, "Datagrams relayed.", "down", &Counters::datagrams_down_total);
   for (std::size_t i = 0; i < refusal_kinds; ++i) {
     metrics.push_back(
         {.name = "payg_proxy_refusals_total",

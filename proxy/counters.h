@@ -19,6 +19,10 @@ struct Counters {
   Count connections_open{0};
   Count tunnels_total{0};
   Count http_requests_total{0};
+  Count udp_associations_total{0};
+  Count datagrams_up_total{0};
+  Count datagrams_down_total{0};
+  Count datagrams_dropped_total{0};
   Count dials_total{0};
   Count cuts_total{0};        ///< connections closed because their session was ended
   Count connections_held{0};  ///< had bytes to move that no session permits at the moment

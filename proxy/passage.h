@@ -10,6 +10,7 @@
 #include "proxy/hold_list.h"
 #include "proxy/pace.h"
 #include "proxy/socket.h"
+#include "proxy/udp_socket.h"
 
 namespace payg::proxy {
 
@@ -69,6 +70,9 @@ class Passage {
   }
   Socket::Transfer splice_from_pipe(Socket& sink, int pipe, std::size_t count) noexcept {
     return open() ? moved(sink.splice_from_pipe(pipe, count)) : Socket::Transfer{Socket::Outcome::blocked};
+  }
+  Socket::Transfer send(UdpSocket& sink, std::string_view datagram, const SocketAddress& to) noexcept {
+    return open() ? moved(sink.send(datagram, to)) : Socket::Transfer{Socket::Outcome::blocked};
   }
 
  private:

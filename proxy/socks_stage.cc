@@ -1,6 +1,7 @@
 #include "proxy/socks_stage.h"
 
 #include "proxy/tunnel.h"
+#include "proxy/udp_association.h"
 #include "proxy/worker.h"
 
 namespace payg::proxy {
@@ -138,24 +139,44 @@ bool SocksStage::read_request() {
   const auto outcome = socks::parse_request(received_.view(), target_);
   if (!is_complete(outcome)) return false;
   received_.consume(outcome.consumed);
-  connection_.on_request(plugin::Protocol::socks5, target_.host.text, target_.port);
+  connection_.on_request(protocol(), target_.host.text, target_.port);
   if (pending_denial_) {
     refuse(kind_of(pending_denial_->reason));
   } else if (!connection_.enter_user_limit()) {
     refuse(RefusalKind::too_many);
   } else {
     step_ = Step::admitting;
-    connection_.gate().admit(
-        {.protocol = plugin::Protocol::socks5, .host = target_.host.text, .port = target_.port});
+    const bool has_target = target_.command == socks::Command::connect;
+    connection_.gate().admit({.protocol = protocol(),
+                              .host = target_.host.text,
+                              .port = has_target ? target_.port : std::uint16_t{0}});
   }
   return false;
 }
 
 void SocksStage::on_admitted(const plugin::Location& location) noexcept {
+  if (target_.command == socks::Command::udp_associate) return associate(location);
   step_ = Step::dialing;
   connection_.stop_timeout();  // the way out has its own
   location_ = location;
   way_out_ = connection_.begin_way_out(target_.host, target_.port, location_, *this);
+}
+
+void SocksStage::associate(const plugin::Location& location) {
+  ExitRef exit = connection_.choose_exit(location, ExitUse::udp);
+  if (exit == nullptr) {
+    connection_.gate().dial_failed();
+    return refuse(RefusalKind::no_such_location);
+  }
+  auto association = std::make_unique<UdpAssociation>(connection_, exit, target_.port);
+  const auto bound = association->open();
+  if (!bound) {
+    connection_.gate().dial_failed();
+    return refuse(RefusalKind::exhausted);
+  }
+  connection_.established(*exit);
+  send(socks::ReplyBytes(socks::Reply::succeeded, *bound).view());
+  if (!connection_.is_closed()) connection_.become(std::move(association));
 }
 
 void SocksStage::on_way_open(OpenWay way) noexcept {

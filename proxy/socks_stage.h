@@ -50,6 +50,11 @@ class SocksStage final : public Stage, public WayOutHandler {
   bool read_request();
   void authenticate(bool has_credentials, std::string_view name, std::string_view password);
   void admit();
+  plugin::Protocol protocol() const noexcept {
+    return target_.command == socks::Command::connect ? plugin::Protocol::socks5
+                                                      : plugin::Protocol::socks5_udp;
+  }
+  void associate(const plugin::Location& location);
 
   void on_way_open(OpenWay way) noexcept override;
   void on_no_way(DialFailure failure) noexcept override;

@@ -94,6 +94,7 @@ class Worker final : public ListenerHandler {
   AccessLog& access_log() noexcept { return shared_.access_log; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
   const WayOutContext& way_out_context() const noexcept { return way_out_context_; }
+  Resolver& resolver() noexcept { return resolver_; }
   RelayResources& resources() noexcept { return resources_; }
   HeadScratch& head_scratch() noexcept { return head_scratch_; }
   bool draining() const noexcept { return phase_ != Phase::running; }

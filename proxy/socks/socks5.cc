@@ -13,7 +13,6 @@ using namespace std::string_view_literals;
 constexpr std::uint8_t socks4_version = 4;
 constexpr std::uint8_t socks5_version = 5;
 constexpr std::uint8_t credentials_version = 1;
-constexpr std::uint8_t connect_command = 1;
 constexpr std::uint8_t address_v4 = 1;
 constexpr std::uint8_t address_domain = 3;
 constexpr std::uint8_t address_v6 = 4;
@@ -59,8 +58,9 @@ ParseOutcome refuse_socks4(std::string_view buffered) {
   return refuse(socks4_rejected, "SOCKS4 is not spoken here");
 }
 
-/// Of a whole request; 0: not to be told yet. REQUIRES: a known ATYP.
-std::size_t request_bytes(std::string_view buffered) {
+/// Of a whole request, or of the head of a datagram, which is laid out alike; 0: not to be told yet.
+/// REQUIRES: a known ATYP.
+std::size_t addressed_bytes(std::string_view buffered) {
   constexpr std::size_t without_address = 4 + 2;
   switch (byte_at(buffered, 3)) {
     case address_v4: return without_address + 4;
@@ -90,6 +90,22 @@ bool read_host(std::string_view request, proxy::TargetHost& out) {
   }
   out.text = out.address->to_string();
   return true;
+}
+
+std::uint16_t port_at_end_of(std::string_view addressed) {
+  const std::size_t size = addressed.size();
+  return static_cast<std::uint16_t>((byte_at(addressed, size - 2) << 8) | byte_at(addressed, size - 1));
+}
+
+/// ATYP, address and port; returns how many bytes that are.
+std::size_t write_address(const SocketAddress& address, char* out) noexcept {
+  const IpAddress ip = address.ip().unmapped();
+  const std::size_t address_bytes = ip.is_v4() ? 4 : 16;
+  out[0] = static_cast<char>(ip.is_v4() ? address_v4 : address_v6);
+  std::memcpy(out + 1, ip.bytes().data(), address_bytes);
+  out[1 + address_bytes] = static_cast<char>(address.port() >> 8);
+  out[2 + address_bytes] = static_cast<char>(address.port() & 0xff);
+  return 3 + address_bytes;
 }
 
 bool is_known_address_type(std::uint8_t type) {
@@ -146,31 +162,45 @@ ParseOutcome parse_request(std::string_view buffered, Request& out) {
   if (buffered.size() < 4) return {};
   if (!is_known_address_type(byte_at(buffered, 3)))
     return refuse_with(Reply::address_type_not_supported, "unknown address type");
-  const std::size_t size = request_bytes(buffered);
+  const std::size_t size = addressed_bytes(buffered);
   if (size == 0 || buffered.size() < size) return {};
 
   if (byte_at(buffered, 2) != 0) return refuse_with(Reply::general_failure, "RSV is not 0");
-  if (byte_at(buffered, 1) != connect_command)
-    return refuse_with(Reply::command_not_supported, "not CONNECT");
+  out.command = Command{byte_at(buffered, 1)};
+  if (out.command != Command::connect && out.command != Command::udp_associate)
+    return refuse_with(Reply::command_not_supported, "neither CONNECT nor UDP ASSOCIATE");
   const std::string_view request = buffered.substr(0, size);
+  out.port = port_at_end_of(request);
+  if (out.command == Command::udp_associate) {
+    out.host = {};
+    return complete(size);
+  }
   if (!read_host(request, out.host))
     return refuse_with(Reply::general_failure, "the host is not a valid name or address");
-  out.port = static_cast<std::uint16_t>((byte_at(request, size - 2) << 8) | byte_at(request, size - 1));
   if (out.port == 0) return refuse_with(Reply::general_failure, "port 0");
   return complete(size);
 }
 
+bool parse_datagram(std::string_view bytes, Datagram& out) {
+  if (bytes.size() < 4 || byte_at(bytes, 0) != 0 || byte_at(bytes, 1) != 0) return false;
+  const bool is_fragment = byte_at(bytes, 2) != 0;
+  if (is_fragment || !is_known_address_type(byte_at(bytes, 3))) return false;
+  const std::size_t size = addressed_bytes(bytes);
+  if (size == 0 || bytes.size() < size) return false;
+  const std::string_view head = bytes.substr(0, size);
+  out.port = port_at_end_of(head);
+  out.payload = bytes.substr(size);
+  return out.port != 0 && read_host(head, out.host);
+}
+
 ReplyBytes::ReplyBytes(Reply reply, const SocketAddress& bound) noexcept {
-  const IpAddress ip = bound.ip().unmapped();
-  const std::size_t address_bytes = ip.is_v4() ? 4 : 16;
   bytes_[0] = static_cast<char>(socks5_version);
   bytes_[1] = static_cast<char>(reply);
-  bytes_[3] = static_cast<char>(ip.is_v4() ? address_v4 : address_v6);
-  std::memcpy(bytes_.data() + 4, ip.bytes().data(), address_bytes);
-  bytes_[4 + address_bytes] = static_cast<char>(bound.port() >> 8);
-  bytes_[5 + address_bytes] = static_cast<char>(bound.port() & 0xff);
-  size_ = 6 + address_bytes;
+  size_ = 3 + write_address(bound, bytes_.data() + 3);
 }
+
+DatagramHead::DatagramHead(const SocketAddress& source) noexcept
+    : size_(3 + write_address(source, bytes_.data() + 3)) {}
 
 std::string_view unbound_reply(Reply reply) noexcept {
   static const auto replies = [] {

@@ -65,16 +65,21 @@ enum class Reply : std::uint8_t {
   address_type_not_supported = 8,
 };
 
-/// A CONNECT; other commands are refused.
+enum class Command : std::uint8_t { connect = 1, udp_associate = 3 };
+
 struct Request {
+  Command command = Command::connect;
+  /// Of UDP ASSOCIATE: empty, whatever the client wrote. It says where it is going to send from, and behind
+  /// an address translator it does not know.
   proxy::TargetHost host;
+  /// Of UDP ASSOCIATE: the port that the client sends from; 0: it does not say.
   std::uint16_t port = 0;
 };
 
 /// RFC 1928 §4. A domain that is an address literal is that address (proxy::classify_host). Refused with
-/// general_failure: RSV other than 0, port 0, an invalid domain, another version; with
-/// address_type_not_supported: an unknown ATYP, whose end nobody knows; with command_not_supported: BIND, UDP
-/// ASSOCIATE, unknown ones. A request whose end is known is read to it before it is refused, so that closing
+/// general_failure: RSV other than 0, another version, of CONNECT port 0 and an invalid domain; with
+/// address_type_not_supported: an unknown ATYP, whose end nobody knows; with command_not_supported: BIND and
+/// unknown ones. A request whose end is known is read to it before it is refused, so that closing
 /// does not reset the connection before the answer is read.
 ParseOutcome parse_request(std::string_view buffered, Request& out);
 
@@ -87,6 +92,31 @@ class ReplyBytes {
 
  private:
   std::array<char, 22> bytes_{};
+  std::size_t size_;
+};
+
+/// A datagram between the client and the relay of its UDP association (RFC 1928 §7): where it goes to, and
+/// what it carries. The payload lies in the parsed buffer.
+struct Datagram {
+  proxy::TargetHost host;
+  std::uint16_t port = 0;
+  std::string_view payload{};
+};
+
+/// Fills `out`. False: it is to be dropped, without a word: a fragment (FRAG other than 0), RSV other than 0,
+/// an unknown ATYP, an invalid domain, port 0, or it ends within its head. `out` is undefined then.
+bool parse_datagram(std::string_view bytes, Datagram& out);
+
+/// The head of a datagram that comes from `source` on its way to the client.
+class DatagramHead {
+ public:
+  static constexpr std::size_t most_bytes = 22;
+
+  explicit DatagramHead(const SocketAddress& source) noexcept;
+  std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, most_bytes> bytes_{};
   std::size_t size_;
 };
 

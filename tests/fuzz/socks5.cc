@@ -1,4 +1,5 @@
-// The input is read three times: as all that a client sends, as its credentials alone, as its request alone.
+// The input is read four times: as all that a client sends, as its credentials alone, as its request alone,
+// as a datagram.
 
 #include "proxy/socks/socks5.h"
 
@@ -62,22 +63,25 @@ std::size_t address_bytes(std::string_view request) {
   }
 }
 
-/// RFC 1928 §4, field by field.
-void is_what_stands_there(std::string_view bytes, const socks::Request& request) {
-  must(byte_at(bytes, 0) == 5 && byte_at(bytes, 1) == 1 && byte_at(bytes, 2) == 0, "a request is a CONNECT");
+std::uint16_t port_in(std::string_view bytes) {
   const std::string_view port = bytes.substr(bytes.size() - 2);
-  must(request.port == byte_at(port, 0) * 256 + byte_at(port, 1) && request.port != 0, "the port is there");
-  is_unambiguous(request.host);
+  return static_cast<std::uint16_t>(byte_at(port, 0) * 256 + byte_at(port, 1));
+}
+
+/// Three bytes, ATYP, address and port: of a request, and of the head of a datagram.
+void is_what_stands_there(std::string_view bytes, const proxy::TargetHost& host, std::uint16_t at_port) {
+  must(at_port == port_in(bytes) && at_port != 0, "the port is there");
+  is_unambiguous(host);
   const std::string_view address = bytes.substr(4, bytes.size() - 6);
   if (byte_at(bytes, 3) == 3) {
     const bool dotted = address.ends_with('.');
-    must(request.host.address || request.host.text.size() == address.size() - (dotted ? 2 : 1),
+    must(host.address || host.text.size() == address.size() - (dotted ? 2 : 1),
          "a name is the one that was sent");
     return;
   }
-  must(request.host.address.has_value(), "an address is one");
-  must(request.host.address->is_v4() == (address.size() == 4), "an address is of its family");
-  must(std::memcmp(request.host.address->bytes().data(), address.data(), address.size()) == 0,
+  must(host.address.has_value(), "an address is one");
+  must(host.address->is_v4() == (address.size() == 4), "an address is of its family");
+  must(std::memcmp(host.address->bytes().data(), address.data(), address.size()) == 0,
        "an address is the one that was sent");
 }
 
@@ -86,9 +90,27 @@ Message read_request(std::string_view bytes) {
   Message message{.outcome = socks::parse_request(bytes, request), .meaning = {}};
   if (message.outcome.state != State::complete) return message;
   must(message.outcome.consumed == 6 + address_bytes(bytes), "a request is as long as it says");
-  is_what_stands_there(bytes.substr(0, message.outcome.consumed), request);
+  must(byte_at(bytes, 0) == 5 && byte_at(bytes, 2) == 0, "a request is one of SOCKS5");
+  const std::string_view whole = bytes.substr(0, message.outcome.consumed);
+  if (request.command == socks::Command::udp_associate) {
+    must(byte_at(bytes, 1) == 3, "UDP ASSOCIATE is what it is");
+    must(request.host.text.empty() && request.port == port_in(whole), "it says a port and no host");
+  } else {
+    must(byte_at(bytes, 1) == 1, "everything else is a CONNECT");
+    is_what_stands_there(whole, request.host, request.port);
+  }
   message.meaning = request.host.text + ' ' + std::to_string(request.port);
   return message;
+}
+
+void read_datagram(std::string_view bytes) {
+  socks::Datagram datagram;
+  if (!socks::parse_datagram(bytes, datagram)) return;
+  must(bytes.starts_with(std::string_view("\0\0\0", 3)), "a datagram is no fragment");
+  const std::size_t head_bytes = bytes.size() - datagram.payload.size();
+  must(head_bytes == 6 + address_bytes(bytes), "a head is as long as it says");
+  is_what_stands_there(bytes.substr(0, head_bytes), datagram.host, datagram.port);
+  must(bytes.ends_with(datagram.payload), "what it carries is the rest");
 }
 
 using Reader = Message (*)(std::string_view);
@@ -162,6 +184,7 @@ void socks5(std::string_view input) {
       same(read_arriving(input, arrival, arrived, reader), reader(input));
     }
   }
+  read_datagram(input);
   replies_are_well_formed(input);
 }
 

@@ -135,10 +135,6 @@ TEST_F(Socks5, BindIsNotSupported) {
   EXPECT_EQ(reply_to(socks::request(socks::bind, socks::ipv4, "\x7f\x00\x00\x01"s, 80)).code, 7);
 }
 
-TEST_F(Socks5, UdpAssociateIsNotSupported) {
-  EXPECT_EQ(reply_to(socks::request(socks::udp_associate, socks::ipv4, "\x00\x00\x00\x00"s, 0)).code, 7);
-}
-
 TEST_F(Socks5, AnUnknownCommandIsNotSupported) {
   EXPECT_EQ(reply_to(socks::request(9, socks::ipv4, "\x7f\x00\x00\x01"s, 80)).code, 7);
 }

@@ -1,5 +1,7 @@
 #include "tests/support/harness/socks_client.h"
 
+#include <cstring>
+
 #include "tests/support/harness/http_message.h"
 #include "tests/support/harness/patience.h"
 
@@ -52,6 +54,33 @@ std::string connect_to(const SocketAddress& target) {
 
 std::string connect_to_name(std::string_view name, std::uint16_t port) {
   return request(connect, domain, as_byte(name.size()) + std::string(name), port);
+}
+
+std::string associate() {
+  return request(udp_associate, ipv4, std::string(4, '\0'), 0);
+}
+
+// Laid out as a request is, with RSV, RSV and FRAG in the place of VER, CMD and RSV.
+std::string datagram_to(const SocketAddress& target, std::string_view payload) {
+  return std::string(3, '\0') + connect_to(target).substr(3) + std::string(payload);
+}
+
+std::string datagram_to_name(std::string_view name, std::uint16_t port, std::string_view payload) {
+  return std::string(3, '\0') + connect_to_name(name, port).substr(3) + std::string(payload);
+}
+
+SocketAddress bound_in(const Reply& reply) {
+  if (reply.address_type == ipv4 && reply.address.size() == 4) {
+    in_addr address;
+    std::memcpy(&address, reply.address.data(), sizeof address);
+    return {IpAddress::v4(address), reply.port};
+  }
+  if (reply.address_type == ipv6 && reply.address.size() == 16) {
+    in6_addr address;
+    std::memcpy(&address, reply.address.data(), sizeof address);
+    return {IpAddress::v6(address), reply.port};
+  }
+  throw HarnessError("the reply names no address");
 }
 
 Reply read_reply(Stream& stream) {

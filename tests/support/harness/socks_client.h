@@ -22,6 +22,15 @@ std::string connect_to(const SocketAddress& target);
 /// CONNECT to a host name.
 std::string connect_to_name(std::string_view name, std::uint16_t port);
 
+/// UDP ASSOCIATE by a client that does not say where it will send from.
+std::string associate();
+/// What a client sends to the relay of its association (RFC 1928 §7).
+std::string datagram_to(const SocketAddress& target, std::string_view payload);
+std::string datagram_to_name(std::string_view name, std::uint16_t port, std::string_view payload);
+/// Where a reply says that something is bound. Throws HarnessError when it names no address.
+struct Reply;
+SocketAddress bound_in(const Reply& reply);
+
 inline constexpr std::string_view no_authentication{"\x00", 1};
 inline constexpr std::string_view user_and_password{"\x02", 1};
 inline constexpr std::uint8_t connect = 1;

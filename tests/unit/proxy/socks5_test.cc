@@ -195,8 +195,63 @@ void expect_refused(const std::string& bytes, Reply reply, std::size_t needed) {
   expect_refused(bytes, unbound_reply(reply), needed, request_parse);
 }
 
-TEST(Socks5Request, IsRefusedWhenItIsNoConnect) {
-  for (const char command : {'\x00', '\x02', '\x03', '\x04', '\xff'}) {
+TEST(Socks5Request, ToAssociateSaysNothingButWhereTheClientSendsFrom) {
+  for (const auto& address : {ipv4_address, ipv6_address, domain("my-pc"), domain("")}) {
+    const std::string bytes = request_bytes(address, "\x12\x34"s, "\x05\x03\x00"s);
+    Request out;
+    out.host.text = "what was there before";
+    const auto outcome = parse_request(bytes + "behind it", out);
+    ASSERT_EQ(outcome.state, ParseState::complete) << outcome.detail;
+    EXPECT_EQ(outcome.consumed, bytes.size());
+    EXPECT_EQ(out.command, Command::udp_associate);
+    EXPECT_EQ(out.host.text, "");
+    EXPECT_EQ(out.port, 0x1234);
+  }
+  Request out;
+  EXPECT_EQ(parse_request(request_bytes(ipv4_address, "\x00\x00"s, "\x05\x03\x00"s), out).state,
+            ParseState::complete);
+}
+
+TEST(Socks5Datagram, IsReadWhole) {
+  const auto head = "\x00\x00\x00"s;
+  Datagram out;
+  const std::string v4 = request_bytes(ipv4_address, "\x00\x35"s, head) + "payload";
+  ASSERT_TRUE(parse_datagram(v4, out));
+  EXPECT_EQ(out.host.text, "127.0.0.1");
+  EXPECT_EQ(out.port, 53);
+  EXPECT_EQ(out.payload, "payload");
+  const std::string name = request_bytes(domain("Example.com."), "\x00\x35"s, head);
+  ASSERT_TRUE(parse_datagram(name, out));
+  EXPECT_EQ(out.host.text, "example.com");
+  EXPECT_FALSE(out.host.address);
+  EXPECT_EQ(out.payload, "");
+  ASSERT_TRUE(parse_datagram(request_bytes(ipv6_address, "\x00\x35"s, head) + "6", out));
+  EXPECT_EQ(out.host.text, "2001:db8::1");
+}
+
+TEST(Socks5Datagram, OfWhichAByteIsWrongIsNone) {
+  const std::string good = request_bytes(ipv4_address, "\x00\x35"s, "\x00\x00\x00"s);
+  Datagram out;
+  for (std::size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(parse_datagram(good.substr(0, size), out));
+  for (const auto& beginning : {"\x01\x00\x00"s, "\x00\x01\x00"s, "\x00\x00\x01"s, "\x00\x00\x80"s})
+    EXPECT_FALSE(parse_datagram(request_bytes(ipv4_address, "\x00\x35"s, beginning), out));
+  const auto head = "\x00\x00\x00"s;
+  EXPECT_FALSE(parse_datagram(request_bytes(ipv4_address, "\x00\x00"s, head), out)) << "port 0";
+  EXPECT_FALSE(parse_datagram(request_bytes("\x02 12345678", "\x00\x35"s, head), out));
+  EXPECT_FALSE(parse_datagram(request_bytes(domain(""), "\x00\x35"s, head), out));
+  EXPECT_FALSE(parse_datagram(request_bytes(domain("127.1"), "\x00\x35"s, head), out));
+}
+
+TEST(Socks5Datagram, ThatComesBackNamesItsSource) {
+  const auto source = SocketAddress::parse("192.0.2.7:258").value();
+  EXPECT_EQ(DatagramHead(source).view(), "\x00\x00\x00\x01\xc0\x00\x02\x07\x01\x02"sv);
+  const auto source6 = SocketAddress::parse("[2001:db8::1]:258").value();
+  EXPECT_EQ(DatagramHead(source6).view(), "\x00\x00\x00"s + ipv6_address + "\x01\x02");
+}
+
+TEST(Socks5Request, IsRefusedWhenItIsNeitherConnectNorUdpAssociate) {
+  for (const char command : {'\x00', '\x02', '\x04', '\xff'}) {
     const std::string bytes = request_bytes(ipv4_address, "\x00\x50"s, "\x05"s + command + "\x00"s);
     expect_refused(bytes, Reply::command_not_supported, bytes.size());
   }

@@ -1,0 +1,261 @@
+#include "proxy/udp_association.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "proxy/worker.h"
+
+namespace payg::proxy {
+namespace {
+
+// As many as a client that talks to many at once needs (a resolver, a swarm); each takes 200 bytes.
+constexpr std::size_t most_targets = 1024;
+// A name is asked for again behind this; a target that was refused may be asked about again, too.
+constexpr std::chrono::seconds good_for{60};
+// Beyond these, a datagram that would have to wait is dropped.
+constexpr std::size_t most_waiting = 16;
+// Datagrams of one socket, before others have their turn.
+constexpr int share = 64;
+
+std::size_t slot_of(IpAddress::Family family) {
+  return family == IpAddress::Family::v4 ? 0 : 1;
+}
+
+}  // namespace
+
+UdpAssociation::UdpAssociation(Connection& connection, ExitRef exit, std::uint16_t client_port)
+    : connection_(connection),
+      exit_(std::move(exit)),
+      client_port_(client_port),
+      last_activity_(connection.worker().now()) {}
+
+std::optional<SocketAddress> UdpAssociation::open() {
+  const auto here = local_address(connection_.client().fd());
+  if (!here || !client_side_.open(connection_.worker().base(), here->ip().unmapped(), *this))
+    return std::nullopt;
+  return client_side_.local();
+}
+
+void UdpAssociation::start() noexcept {
+  Worker& worker = connection_.worker();
+  worker.counters().udp_associations_total.fetch_add(1, std::memory_order_relaxed);
+  connection_.set_timeout(worker.settings().idle_timeout);
+  on_client_ready();
+}
+
+void UdpAssociation::on_client_ready() noexcept {
+  // It has nothing more to say: only that it is there.
+  const auto scratch = connection_.worker().resources().scratch;
+  if (connection_.client().discard(scratch) == Socket::Discarded::all)
+    return connection_.close(ConnectionEnd::client_closed);
+  relay();
+}
+
+// ---- relaying
+
+void UdpAssociation::relay() noexcept {
+  const auto scratch = connection_.worker().resources().scratch;
+  relay_from(client_side_, [&] { relay_up(scratch); });
+  for (UdpSocket& socket : exit_side_) relay_from(socket, [&] { relay_down(socket, scratch); });
+}
+
+template <class Step>
+void UdpAssociation::relay_from(UdpSocket& source, Step step) noexcept {
+  for (int moved = 0; source.readable() && !connection_.is_closed(); ++moved) {
+    if (moved == share) return connection_.client().ready_again();
+    // Made anew for each: asking about a target may change which sessions there are.
+    if (!connection_.up_passage(connection_.worker().now()).open()) return;
+    step();
+  }
+}
+
+void UdpAssociation::relay_up(std::span<char> scratch) {
+  const auto arrival = client_side_.receive(scratch);
+  if (arrival.outcome != Socket::Outcome::some) return;
+  socks::Datagram datagram;
+  if (!is_from_client(arrival.from) || !socks::parse_datagram({scratch.data(), arrival.count}, datagram))
+    return count_dropped();
+  const Target& target = find_or_begin(datagram);
+  switch (target.state) {
+    case Target::State::open: return send_to(target, datagram.payload);
+    case Target::State::refused: return count_dropped();
+    case Target::State::in_question: return wait(datagram.payload);
+  }
+}
+
+void UdpAssociation::relay_down(UdpSocket& source, std::span<char> scratch) {
+  constexpr std::size_t room = socks::DatagramHead::most_bytes;
+  const auto arrival = source.receive(scratch.subspan(room));
+  if (arrival.outcome != Socket::Outcome::some) return;
+  if (client_port_ == 0 || !contacted_.contains(arrival.from)) return count_dropped();
+  const socks::DatagramHead head(arrival.from);
+  char* const begin = scratch.data() + room - head.view().size();
+  std::memcpy(begin, head.view().data(), head.view().size());
+  const std::string_view whole(begin, head.view().size() + arrival.count);
+  const SocketAddress client(connection_.peer().ip().unmapped(), client_port_);
+  last_activity_ = connection_.worker().now();
+  const auto sent = connection_.down_passage(last_activity_).send(client_side_, whole, client);
+  if (sent.outcome != Socket::Outcome::some) return count_dropped();
+  connection_.worker().counters().datagrams_down_total.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool UdpAssociation::is_from_client(const SocketAddress& from) noexcept {
+  if (from.ip() != connection_.peer().ip().unmapped()) return false;
+  if (client_port_ == 0) client_port_ = from.port();
+  return from.port() == client_port_;
+}
+
+void UdpAssociation::send_to(const Target& target, std::string_view payload) {
+  UdpSocket* const socket = exit_socket(target.address->ip().family());
+  if (socket == nullptr) return count_dropped();
+  last_activity_ = connection_.worker().now();
+  const auto sent = connection_.up_passage(last_activity_).send(*socket, payload, *target.address);
+  if (sent.outcome != Socket::Outcome::some) return count_dropped();
+  connection_.worker().counters().datagrams_up_total.fetch_add(1, std::memory_order_relaxed);
+}
+
+UdpSocket* UdpAssociation::exit_socket(IpAddress::Family family) {
+  UdpSocket& socket = exit_side_[slot_of(family)];
+  if (socket.is_open()) return &socket;
+  const auto& source = exit_->source();
+  if (source && source->family() != family) return nullptr;
+  const IpAddress any = family == IpAddress::Family::v4 ? IpAddress() : IpAddress::v6(in6addr_any);
+  return socket.open(connection_.worker().base(), source.value_or(any), *this) ? &socket : nullptr;
+}
+
+void UdpAssociation::count_dropped() noexcept {
+  connection_.worker().counters().datagrams_dropped_total.fetch_add(1, std::memory_order_relaxed);
+}
+
+// ---- targets
+
+UdpAssociation::Target& UdpAssociation::find_or_begin(const socks::Datagram& datagram) {
+  key_.assign(datagram.host.text).append(1, ' ').append(std::to_string(datagram.port));
+  const MonotonicTime now = connection_.worker().now();
+  auto found = targets_.find(key_);
+  if (found == targets_.end()) {
+    if (targets_.size() >= most_targets) forget_least_used();
+    found = targets_.try_emplace(key_).first;
+    found->second.host = datagram.host;
+    found->second.port = datagram.port;
+  } else if (found->second.state != Target::State::in_question && now > found->second.settled_at + good_for) {
+    found->second.state = Target::State::in_question;
+  }
+  found->second.last_used = now;
+  return found->second;
+}
+
+void UdpAssociation::forget_least_used() {
+  auto least = targets_.end();
+  for (auto target = targets_.begin(); target != targets_.end(); ++target) {
+    if (target->second.state == Target::State::in_question) continue;  // few: those who wait are few
+    if (least == targets_.end() || target->second.last_used < least->second.last_used) least = target;
+  }
+  if (least == targets_.end()) return;
+  forget_address(least->second);
+  targets_.erase(least);
+}
+
+void UdpAssociation::forget_address(Target& target) {
+  const auto address = std::exchange(target.address, std::nullopt);
+  if (!address) return;
+  const auto found = contacted_.find(*address);
+  if (--found->second == 0) contacted_.erase(found);
+}
+
+/// REQUIRES: key_ is its target's.
+void UdpAssociation::wait(std::string_view payload) {
+  if (waiting_.size() >= most_waiting) {
+    // A target that nobody waits for would stay in question.
+    const auto waits = [this](const Waiting& one) { return one.target == key_; };
+    if (std::none_of(waiting_.begin(), waiting_.end(), waits)) {
+      forget_address(targets_.at(key_));
+      targets_.erase(key_);
+    }
+    return count_dropped();
+  }
+  waiting_.push_back({.target = key_, .payload = std::string(payload)});
+  ask_next();
+}
+
+void UdpAssociation::ask_next() {
+  if (in_question_ || waiting_.empty() || connection_.is_closed()) return;
+  in_question_ = waiting_.front().target;
+  const Target& target = targets_.at(*in_question_);
+  connection_.on_request(plugin::Protocol::socks5_udp, target.host.text, target.port);
+  connection_.gate().admit(
+      {.protocol = plugin::Protocol::socks5_udp, .host = target.host.text, .port = target.port});
+}
+
+void UdpAssociation::on_admitted(const plugin::Location&) noexcept {
+  connection_.established(*exit_);  // another session, perhaps
+  const Target& target = targets_.at(*in_question_);
+  if (target.host.address) {
+    unanswered_ = 1;
+    return on_resolved(target.host.address->family(), {*target.host.address});
+  }
+  unanswered_ = 2;
+  resolution_ = connection_.worker().resolver().resolve(target.host.text, *this);
+}
+
+void UdpAssociation::on_denied(const plugin::Denial& denial) noexcept {
+  connection_.count_refusal(kind_of(denial.reason));
+  settle(Target::State::refused);
+}
+
+void UdpAssociation::on_resolved(IpAddress::Family, std::vector<IpAddress> addresses) noexcept {
+  --unanswered_;
+  const Guard& guard = connection_.worker().dial_context().guard;
+  const std::uint16_t port = targets_.at(*in_question_).port;
+  for (const IpAddress& found : addresses) {
+    const SocketAddress address(found.unmapped(), port);
+    if (!guard.is_allowed(address) || exit_socket(address.ip().family()) == nullptr) continue;
+    return settle(Target::State::open, address);
+  }
+  if (unanswered_ != 0) return;
+  connection_.count_refusal(addresses.empty() ? RefusalKind::unresolved : RefusalKind::forbidden_target);
+  settle(Target::State::refused);
+}
+
+void UdpAssociation::settle(Target::State state, std::optional<SocketAddress> address) {
+  resolution_.reset();
+  const std::string key = *std::exchange(in_question_, std::nullopt);
+  Target& target = targets_.at(key);
+  target.state = state;
+  if (address) ++contacted_[*address];
+  forget_address(target);
+  target.address = address;
+  target.settled_at = connection_.worker().now();
+  for (auto one = waiting_.begin(); one != waiting_.end();) {
+    if (one->target != key) {
+      ++one;
+      continue;
+    }
+    state == Target::State::open ? send_to(target, one->payload) : count_dropped();
+    one = waiting_.erase(one);
+  }
+  ask_next();
+}
+
+// ---- ends
+
+void UdpAssociation::on_timeout() noexcept {
+  const auto limit = connection_.worker().settings().idle_timeout;
+  const auto idle =
+      std::chrono::floor<std::chrono::milliseconds>(connection_.worker().now() - last_activity_);
+  if (idle < limit) return connection_.set_timeout(limit - idle);
+  connection_.close(ConnectionEnd::idle_timeout);
+}
+
+CutManner UdpAssociation::on_cut(const plugin::Denial&) noexcept {
+  return CutManner::abort;
+}
+
+void UdpAssociation::close() noexcept {
+  client_side_.close();
+  for (UdpSocket& socket : exit_side_) socket.close();
+  resolution_.reset();
+  waiting_.clear();
+}
+
+}  // namespace payg::proxy

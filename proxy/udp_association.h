@@ -1,0 +1,101 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/connection.h"
+#include "proxy/resolver.h"
+#include "proxy/socks/socks5.h"
+#include "proxy/stage.h"
+#include "proxy/udp_socket.h"
+
+namespace payg::proxy {
+
+/// A UDP association of SOCKS5 (RFC 1928 §7): relays datagrams between one client and whatever it sends to,
+/// for as long as the TCP connection that asked for it stands. Metered and cut like any other connection of
+/// its session.
+///
+/// Only the address that the TCP connection comes from may use it, from one port: the one it named, or else
+/// the one that its first datagram comes from. Each target is put to the plugins once, its name is resolved
+/// once in a while, and its address goes past the guard. What comes back is let in from addresses that the
+/// client has sent to. Nothing is repeated and nothing is kept, but for a few datagrams to targets that are
+/// still being asked about: what cannot be sent at once is dropped, as a router would.
+class UdpAssociation final : public Stage, private UdpSocketHandler, private ResolutionHandler {
+ public:
+  /// `client_port`: what its datagrams come from; 0: not known yet.
+  UdpAssociation(Connection& connection, ExitRef exit, std::uint16_t client_port);
+
+  /// Where the client is to send its datagrams; nullopt: the kernel has nothing left. Once, before start().
+  std::optional<SocketAddress> open();
+
+  void start() noexcept override;
+  void on_client_ready() noexcept override;
+  void on_timeout() noexcept override;
+  void on_drain() noexcept override {}  // goes on until drain_timeout
+  void close() noexcept override;
+  void on_admitted(const plugin::Location& location) noexcept override;
+  void on_denied(const plugin::Denial& denial) noexcept override;
+  CutManner on_cut(const plugin::Denial& why) noexcept override;
+
+ private:
+  /// What is known of one "host:port".
+  struct Target {
+    enum class State : std::uint8_t { in_question, open, refused };
+    State state = State::in_question;
+    TargetHost host;
+    std::uint16_t port = 0;
+    std::optional<SocketAddress> address;  ///< when open, or when it was before it was asked about again
+    MonotonicTime settled_at{};
+    MonotonicTime last_used{};
+  };
+  using Targets = std::unordered_map<std::string, Target>;
+  struct Waiting {
+    std::string target;
+    std::string payload;
+  };
+
+  void on_datagrams(UdpSocket&) noexcept override { relay(); }
+  void on_resolved(IpAddress::Family family, std::vector<IpAddress> addresses) noexcept override;
+
+  /// Moves datagrams both ways, a bounded share of what is there.
+  void relay() noexcept;
+  template <class Step>
+  void relay_from(UdpSocket& source, Step step) noexcept;
+  void relay_up(std::span<char> scratch);
+  void relay_down(UdpSocket& source, std::span<char> scratch);
+  bool is_from_client(const SocketAddress& from) noexcept;
+  void send_to(const Target& target, std::string_view payload);
+
+  Target& find_or_begin(const socks::Datagram& datagram);
+  void forget_least_used();
+  void forget_address(Target& target);
+  void wait(std::string_view payload);
+  /// Asks about the next target that somebody waits for.
+  void ask_next();
+  void settle(Target::State state, std::optional<SocketAddress> address = std::nullopt);
+  UdpSocket* exit_socket(IpAddress::Family family);
+  void count_dropped() noexcept;
+
+  Connection& connection_;
+  const ExitRef exit_;
+  UdpSocket client_side_;
+  UdpSocket exit_side_[2];  // by family, opened when needed
+  std::uint16_t client_port_;
+
+  Targets targets_;
+  std::map<SocketAddress, unsigned> contacted_;  // how many targets have this address
+  std::string key_;                              // of the datagram at hand; kept for its memory
+  std::deque<Waiting> waiting_;
+  std::optional<std::string> in_question_;  // the one target that is asked about
+  std::unique_ptr<Resolver::Resolution> resolution_;
+  int unanswered_ = 0;  // families whose answer has not come
+  MonotonicTime last_activity_;
+};
+
+}  // namespace payg::proxy

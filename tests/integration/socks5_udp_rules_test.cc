@@ -1,0 +1,270 @@
+// PROXY_RULES, "SOCKS5", UDP ASSOCIATE: RFC 1928 §7, datagram by datagram. That something does not arrive is
+// seen from what arrives behind it: on the loopback interface nothing overtakes.
+
+#include <thread>
+
+#include "tests/integration/plain_proxy.h"
+#include "tests/support/harness/fake_dns.h"
+#include "tests/support/harness/udp_end.h"
+
+namespace payg::test {
+namespace {
+
+using namespace std::string_literals;
+
+/// A client with an association of its own.
+class UdpClient {
+ public:
+  UdpClient(const ProxyProcess& proxy, std::string_view address = "127.0.0.1", std::size_t listener = 0)
+      : control_(proxy.address(listener)), end_(address) {
+    const auto reply = socks::open(control_, socks::associate());
+    EXPECT_EQ(reply.code, 0);
+    relay_ = socks::bound_in(reply);
+  }
+
+  RawClient& control() { return control_; }
+  const UdpEnd& end() const { return end_; }
+  const SocketAddress& relay() const { return relay_; }
+  void send(std::string_view datagram) const { end_.send_to(relay_, datagram); }
+  void send_to(const UdpEnd& target, std::string_view payload) const {
+    send(socks::datagram_to(target.address(), payload));
+  }
+
+ private:
+  RawClient control_;
+  UdpEnd end_;
+  SocketAddress relay_;
+};
+
+class SocksUdp : public PlainProxy {
+ protected:
+  explicit SocksUdp(ProxySettings settings = {}) : PlainProxy(std::move(settings)) {}
+};
+
+TEST_F(SocksUdp, DatagramsGoBothWays) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  client.send_to(origin, "question");
+  const auto question = origin.receive();
+  EXPECT_EQ(question.bytes, "question");
+  origin.send_to(question.from, "answer");
+  const auto answer = client.end().receive();
+  EXPECT_EQ(answer.bytes, socks::datagram_to(origin.address(), "answer"));
+  EXPECT_EQ(answer.from, client.relay()) << "it comes from where the client sends to";
+}
+
+TEST_F(SocksUdp, TheReplyNamesTheAddressThatTheClientIsConnectedTo) {
+  const UdpClient client(proxy_);
+  EXPECT_EQ(client.relay().ip().to_string(), "127.0.0.1");
+  EXPECT_NE(client.relay().port(), 0);
+}
+
+TEST_F(SocksUdp, EmptyAndLargestDatagramsArrive) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  client.send_to(origin, "");
+  EXPECT_EQ(origin.receive().bytes, "");
+  // What IPv4 carries at most, less the head of ten bytes.
+  const std::string large(65507 - 10, 'x');
+  client.send_to(origin, large);
+  const auto arrived = origin.receive();
+  EXPECT_EQ(arrived.bytes, large);
+  origin.send_to(arrived.from, large);
+  EXPECT_EQ(client.end().receive().bytes.size(), 65507U);
+}
+
+TEST_F(SocksUdp, OneAssociationReachesManyTargets) {
+  const UdpEnd first, second("127.0.0.2"), third("::1");
+  const UdpClient client(proxy_);
+  for (int round = 0; round < 3; ++round) {
+    client.send_to(first, "1");
+    client.send_to(second, "2");
+    client.send_to(third, "3");
+  }
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(first.receive().bytes, "1");
+    EXPECT_EQ(second.receive().bytes, "2");
+    EXPECT_EQ(third.receive().bytes, "3");
+  }
+}
+
+// ---- who may use it
+
+TEST_F(SocksUdp, OnlyTheClientsAddressMayUseIt) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  const UdpEnd stranger("127.0.0.2");
+  stranger.send_to(client.relay(), socks::datagram_to(origin.address(), "stranger"));
+  client.send_to(origin, "client");
+  EXPECT_EQ(origin.receive().bytes, "client");
+}
+
+TEST_F(SocksUdp, ThePortOfTheFirstDatagramIsTheClients) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  client.send_to(origin, "first");
+  EXPECT_EQ(origin.receive().bytes, "first");
+  const UdpEnd neighbour;
+  neighbour.send_to(client.relay(), socks::datagram_to(origin.address(), "neighbour"));
+  client.send_to(origin, "second");
+  EXPECT_EQ(origin.receive().bytes, "second");
+}
+
+TEST_F(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
+  const UdpEnd origin, end, neighbour;
+  RawClient control = connect();
+  const auto reply = socks::open(
+      control, socks::request(socks::udp_associate, socks::ipv4, "\0\0\0\0"s, end.address().port()));
+  ASSERT_EQ(reply.code, 0);
+  neighbour.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "neighbour"));
+  end.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "named"));
+  EXPECT_EQ(origin.receive().bytes, "named");
+}
+
+TEST_F(SocksUdp, WhatTheClientSaysOfItsAddressIsNotBelieved) {
+  // Behind an address translator it does not know it.
+  const UdpEnd origin, end;
+  for (const auto& request : {socks::request(socks::udp_associate, socks::ipv4, "\xc0\xa8\x01\x02"s, 0),
+                              socks::request(socks::udp_associate, socks::domain, "\x05"s + "my-pc", 0)}) {
+    RawClient control = connect();
+    const auto reply = socks::open(control, request);
+    ASSERT_EQ(reply.code, 0);
+    const UdpEnd fresh;
+    fresh.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "arrives"));
+    EXPECT_EQ(origin.receive().bytes, "arrives");
+  }
+}
+
+TEST_F(SocksUdp, NothingComesInFromWhomTheClientHasNotSentTo) {
+  const UdpEnd origin, stranger;
+  const UdpClient client(proxy_);
+  client.send_to(origin, "hello");
+  const auto exit = origin.receive().from;
+  stranger.send_to(exit, "unasked");
+  origin.send_to(exit, "asked");
+  EXPECT_EQ(client.end().receive().bytes, socks::datagram_to(origin.address(), "asked"));
+}
+
+// ---- what is dropped
+
+TEST_F(SocksUdp, WhatIsNoWholeDatagramIsDropped) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  const std::string good = socks::datagram_to(origin.address(), "bad");
+  std::string fragment = good, reserved = good, unknown_type = good, port_zero = good;
+  fragment[2] = 1;
+  reserved[1] = 1;
+  unknown_type[3] = 2;
+  port_zero[8] = port_zero[9] = 0;
+  for (const auto& bad : {fragment, reserved, unknown_type, port_zero, ""s, "\0"s, good.substr(0, 9)}) {
+    client.send(bad);
+    client.send(socks::datagram_to_name("", origin.address().port(), "bad"));
+    client.send(socks::datagram_to_name("127.1", origin.address().port(), "bad"));
+  }
+  client.send_to(origin, "good");
+  EXPECT_EQ(origin.receive().bytes, "good");
+}
+
+class GuardedUdp : public SocksUdp {
+ protected:
+  GuardedUdp()
+      : SocksUdp(ProxySettings{.allow_targets = {"127.0.0.2/32"}, .nameservers = {dns().address()}}) {}
+  static FakeDns& dns() {
+    static FakeDns server;
+    return server;
+  }
+};
+
+TEST_F(GuardedUdp, EachDatagramGoesPastTheGuard) {
+  const UdpEnd guarded("127.0.0.1"), guarded_v6("::1"), free("127.0.0.2");
+  const UdpClient client(proxy_);
+  client.send_to(guarded, "1");
+  client.send_to(guarded_v6, "2");
+  std::string mapped(3, '\0');
+  mapped += "\x04"s + std::string(10, '\0') + "\xff\xff\x7f\x00\x00\x01"s;
+  mapped += socks::datagram_to(guarded.address(), "3").substr(8);
+  client.send(mapped);
+  client.send_to(free, "4");
+  EXPECT_EQ(free.receive().bytes, "4");
+  EXPECT_FALSE(guarded.receive_now());
+  EXPECT_FALSE(guarded_v6.receive_now());
+}
+
+TEST_F(GuardedUdp, ANameIsResolvedAndEachAddressGoesPastTheGuard) {
+  const UdpEnd guarded("127.0.0.1"), free("127.0.0.2");
+  dns().set("inside.test", {"127.0.0.1", "::1"});
+  dns().set("both.test", {"127.0.0.1", "127.0.0.2"});
+  const UdpClient client(proxy_);
+  client.send(socks::datagram_to_name("inside.test", guarded.address().port(), "no"));
+  client.send(socks::datagram_to_name("localhost", guarded.address().port(), "no"));
+  client.send(socks::datagram_to_name("Both.Test.", free.address().port(), "yes"));
+  const auto arrived = free.receive();
+  EXPECT_EQ(arrived.bytes, "yes") << "sent on when the name was resolved";
+  EXPECT_FALSE(guarded.receive_now());
+  free.send_to(arrived.from, "back");
+  EXPECT_EQ(client.end().receive().bytes, socks::datagram_to(free.address(), "back"));
+}
+
+TEST_F(GuardedUdp, WhileANameIsResolvedAFewDatagramsWaitAndOthersGoOn) {
+  const UdpEnd free("127.0.0.2");
+  dns().set_silent("silent.test");
+  const UdpClient client(proxy_);
+  client.send_to(free, "before");
+  EXPECT_EQ(free.receive().bytes, "before");
+  for (int count = 0; count < 100; ++count)
+    client.send(socks::datagram_to_name("silent.test", free.address().port(), "lost"));
+  client.send_to(free, "not held up");
+  EXPECT_EQ(free.receive().bytes, "not held up");
+}
+
+// ---- its life
+
+TEST_F(SocksUdp, ItLivesAsLongAsItsConnection) {
+  const UdpEnd origin;
+  UdpClient client(proxy_);
+  client.send_to(origin, "alive");
+  const SocketAddress exit = origin.receive().from;
+  client.control().send("whatever else is said on it means nothing");
+  client.send_to(origin, "still alive");
+  EXPECT_EQ(origin.receive().bytes, "still alive");
+  client.control().finish_sending();
+  EXPECT_TRUE(client.control().at_end());
+  // Its port is nobody's any more: somebody else can have it.
+  EXPECT_TRUE(eventually([&] {
+    try {
+      const UdpEnd taker(exit);
+      return true;
+    } catch (const HarnessError&) {
+      return false;
+    }
+  }));
+}
+
+class IdleUdp : public SocksUdp {
+ protected:
+  IdleUdp() : SocksUdp(ProxySettings{.proxy_lines = {"idle_timeout = \"200ms\""}}) {}
+};
+
+TEST_F(IdleUdp, OnWhichNothingMovesIsClosed) {
+  UdpClient client(proxy_);
+  EXPECT_TRUE(client.control().at_end());
+}
+
+class UdpOverIpv6 : public SocksUdp {
+ protected:
+  UdpOverIpv6() : SocksUdp(ProxySettings{.listeners = {"[::1]:0", "[::]:0"}}) {}
+};
+
+TEST_F(UdpOverIpv6, IsBoundWhereTheClientIsConnected) {
+  const UdpEnd origin("::1");
+  const UdpClient client(proxy_, "::1");
+  EXPECT_EQ(client.relay().ip().to_string(), "::1");
+  client.send_to(origin, "six");
+  const auto arrived = origin.receive();
+  EXPECT_EQ(arrived.bytes, "six");
+  origin.send_to(arrived.from, "back");
+  EXPECT_EQ(client.end().receive().bytes, socks::datagram_to(origin.address(), "back"));
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -40,7 +40,7 @@ void times(std::string_view input) {
 
   const auto time = billing::parse_time(input);
   if (!time) return;
-  const std::string text = billing::time_text(*time);
+  const std::string text = time_text(*time);
   must(billing::parse_time(text) == time, "a time that is written is read again");
   must(text.substr(0, 10) == input.substr(0, 10), "the day is the one that was written");
   must(input.size() == 10 || text.substr(11, 8) == input.substr(11, 8),

@@ -12,7 +12,9 @@ constexpr std::size_t head_read_bytes = 4096;
 }  // namespace
 
 HttpStage::HttpStage(Connection& connection, Buffer received)
-    : connection_(connection), received_(std::move(received)), last_activity_(connection.worker().now()) {}
+    : connection_(connection),
+      reader_(connection.worker().head_scratch(), std::move(received)),
+      last_activity_(connection.worker().now()) {}
 
 void HttpStage::on_client_ready() noexcept {
   last_activity_ = connection_.worker().now();
@@ -37,8 +39,9 @@ void HttpStage::enter(Phase phase) {
   const Settings& settings = connection_.worker().settings();
   switch (phase) {
     case Phase::reading_head:
-      head_timer_ = received_.empty() ? HeadTimer::idle : HeadTimer::running;
-      connection_.set_timeout(received_.empty() ? settings.idle_timeout : settings.handshake_timeout);
+      head_timer_ = reader_.received().empty() ? HeadTimer::idle : HeadTimer::running;
+      connection_.set_timeout(reader_.received().empty() ? settings.idle_timeout
+                                                         : settings.handshake_timeout);
       break;
     case Phase::asking: connection_.set_timeout(settings.handshake_timeout); break;
     case Phase::dialing: connection_.stop_timeout(); break;  // the way out has its own
@@ -76,59 +79,24 @@ void HttpStage::advance() noexcept {
 // ---- reading_head
 
 bool HttpStage::read_head() {
-  for (;;) {
-    if (!received_.empty()) {
-      auto& scratch = connection_.worker().head_scratch();
-      scratch.owner = nullptr;
-      const auto outcome = parser_.parse(received_.view(), scratch.request);
-      if (outcome.state == http::ParseState::refused) {
-        request_ = {};
-        refuse(outcome.violation);
-        return true;
-      }
-      if (outcome.state == http::ParseState::complete) {
-        scratch.owner = this;
-        head_bytes_ = outcome.consumed;
-        begin_request();
-        return true;
-      }
-      if (head_timer_ == HeadTimer::idle) enter(Phase::reading_head);
-    }
-    Socket& client = connection_.client();
-    if (!client.readable()) return false;
-    const auto got = client.read(received_.writable(head_read_bytes));
-    if (got.outcome == Socket::Outcome::blocked) {
-      if (received_.empty()) received_.clear();
+  switch (reader_.read(connection_.client())) {
+    case RequestReader::Outcome::incomplete:
+      if (head_timer_ == HeadTimer::idle && !reader_.received().empty()) enter(Phase::reading_head);
       return false;
-    }
-    if (got.outcome != Socket::Outcome::some) {
-      connection_.close(ConnectionEnd::client_closed);
-      return false;
-    }
-    received_.commit(got.count);
+    case RequestReader::Outcome::complete: begin_request(); return true;
+    case RequestReader::Outcome::refused:
+      request_ = {};
+      refuse(reader_.violation());
+      return true;
+    case RequestReader::Outcome::ended: connection_.close(ConnectionEnd::client_closed); return false;
   }
-}
-
-const http::RequestHead& HttpStage::head() {
-  auto& scratch = connection_.worker().head_scratch();
-  if (scratch.owner != this) {
-    http::RequestParser again;
-    static_cast<void>(again.parse(received_.view(), scratch.request));
-    scratch.owner = this;
-  }
-  return scratch.request;
-}
-
-void HttpStage::forget_head() noexcept {
-  auto& scratch = connection_.worker().head_scratch();
-  if (scratch.owner == this) scratch.owner = nullptr;
-  received_.consume(std::exchange(head_bytes_, 0));
+  return false;
 }
 
 void HttpStage::begin_request() {
   Worker& worker = connection_.worker();
   worker.counters().http_requests_total.fetch_add(1, std::memory_order_relaxed);
-  const http::RequestHead& head = this->head();
+  const http::RequestHead& head = reader_.head();
   request_ = ExchangeRequest::of(head);
   expects_continue_ = http::expects_continue(head);
 
@@ -150,7 +118,7 @@ void HttpStage::begin_request() {
 
 void HttpStage::authenticate() {
   enter(Phase::asking);
-  const auto credentials = http::proxy_credentials(head());
+  const auto credentials = http::proxy_credentials(reader_.head());
   sockaddr_storage client;
   connection_.peer().to(client);
   connection_.on_request(protocol(), target_.host.text, target_.port);
@@ -174,7 +142,7 @@ void HttpStage::on_authenticated() noexcept {
 }
 
 bool HttpStage::answer_here() {
-  if (!http::forwards_used_up(head())) return false;
+  if (!http::forwards_used_up(reader_.head())) return false;
   if (request_.method == http::Method::options) {
     std::string bytes;
     const auto persistence = persistence_behind_refusal();
@@ -239,8 +207,8 @@ void HttpStage::on_way_open(OpenWay way) noexcept {
     http::append_tunnel_established(answer, worker.settings().pseudonym);
     unsent_.append(answer);
     unsent_.append(origin->received.view());
-    forget_head();
-    return become_tunnel(std::move(origin), std::move(received_), std::move(unsent_));
+    reader_.forget_head();
+    return become_tunnel(std::move(origin), std::move(reader_.received()), std::move(unsent_));
   }
   origin_ = std::move(origin);
   begin_exchange();
@@ -258,7 +226,7 @@ void HttpStage::on_no_way(DialFailure failure) noexcept {
 
 void HttpStage::begin_exchange() {
   std::string bytes;
-  http::append_request_head(bytes, head(),
+  http::append_request_head(bytes, reader_.head(),
                             {.target = target_,
                              .framing = request_.framing,
                              .pseudonym = connection_.worker().settings().pseudonym,
@@ -266,7 +234,7 @@ void HttpStage::begin_exchange() {
   origin_->unsent.append(bytes);
   origin_->parser.reset();
   // The head of a request without a body stays until it is answered: it may have to be sent again.
-  if (request_.has_body()) forget_head();
+  if (request_.has_body()) reader_.forget_head();
   exchange_.emplace(connection_, client_side(), *origin_, request_);
   enter(Phase::exchanging);
 }
@@ -286,17 +254,17 @@ bool HttpStage::run_exchange() {
     case Exchange::Progress::answered_close:
     case Exchange::Progress::cut_short:
       drop_origin();
-      forget_head();
+      reader_.forget_head();
       linger();
       return true;
     case Exchange::Progress::upgraded: {
-      forget_head();
+      reader_.forget_head();
       Buffer to_client = std::move(unsent_);
       to_client.append(origin_->received.view());
       origin_->received.clear();
       Buffer to_target = std::move(origin_->unsent);
-      to_target.append(received_.view());
-      received_.clear();
+      to_target.append(reader_.received().view());
+      reader_.received().clear();
       become_tunnel(std::move(origin_), std::move(to_target), std::move(to_client));
       return false;
     }
@@ -321,8 +289,8 @@ bool HttpStage::run_exchange() {
 }
 
 void HttpStage::end_request() {
-  forget_head();
-  parser_.reset();
+  reader_.forget_head();
+  reader_.expect_next();
   if (connection_.worker().draining()) return linger();
   enter(Phase::reading_head);
 }
@@ -357,11 +325,11 @@ http::Persistence HttpStage::persistence_behind_refusal() const noexcept {
 void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence persistence) {
   std::string bytes;
   // A head that was consumed, or never parsed, does not say what its sender would like to read.
-  const bool head_is_there = head_bytes_ != 0;
+  const bool head_is_there = reader_.has_head();
   http::append_refusal(
       bytes, refusal,
       {.method = request_.method,
-       .accept = head_is_there ? head().fields.first(http::FieldName::accept) : std::string_view(),
+       .accept = head_is_there ? reader_.head().fields.first(http::FieldName::accept) : std::string_view(),
        .persistence = persistence,
        .now = connection_.worker().wall_now()});
   answer_and_discard(bytes, persistence);
@@ -370,7 +338,7 @@ void HttpStage::send_refusal(const http::Refusal& refusal, http::Persistence per
 void HttpStage::answer_and_discard(std::string_view answer, http::Persistence persistence) {
   ahead_of_answer_ = unsent_.empty() ? Ahead::nothing : Ahead::relayed_bytes;
   unsent_.append(answer);
-  forget_head();
+  reader_.forget_head();
   request_.persistence = persistence;
   discard_ = BodyDiscard(request_.framing);
   enter(Phase::refused);
@@ -387,25 +355,25 @@ bool HttpStage::discard_body() {
     return true;
   }
   for (;;) {
-    switch (discard_.take_from(received_)) {
+    switch (discard_.take_from(reader_.received())) {
       case BodyDiscard::Progress::done: end_request(); return true;
       case BodyDiscard::Progress::hopeless: linger(); return true;
       case BodyDiscard::Progress::need_more: break;
     }
     if (!connection_.client().readable()) return false;
-    const auto got = connection_.client().read(received_.writable(head_read_bytes));
+    const auto got = connection_.client().read(reader_.received().writable(head_read_bytes));
     if (got.outcome == Socket::Outcome::blocked) return false;
     if (got.outcome != Socket::Outcome::some) {
       connection_.close(ConnectionEnd::client_closed);
       return false;
     }
-    received_.commit(got.count);
+    reader_.received().commit(got.count);
   }
 }
 
 void HttpStage::linger() {
   drop_origin();
-  received_.clear();
+  reader_.received().clear();
   if (flush_answer() == FlushOutcome::failed) return connection_.close(ConnectionEnd::client_reset);
   if (unsent_.empty()) connection_.client().shut_down_writing();
   enter(Phase::lingering);
@@ -427,7 +395,7 @@ void HttpStage::discard_until_end() {
 void HttpStage::on_timeout() noexcept {
   switch (phase_) {
     case Phase::reading_head:
-      if (received_.empty()) return connection_.close(ConnectionEnd::idle_timeout);
+      if (reader_.received().empty()) return connection_.close(ConnectionEnd::idle_timeout);
       request_ = {};
       refuse(RefusalKind::head_timeout);
       return advance();
@@ -458,7 +426,7 @@ void HttpStage::on_timeout() noexcept {
 void HttpStage::on_drain() noexcept {
   if (phase_ != Phase::reading_head) return;
   if (connection_.client().readable()) advance();  // a request may be waiting
-  if (phase_ == Phase::reading_head && received_.empty()) connection_.close(ConnectionEnd::stopped);
+  if (phase_ == Phase::reading_head && reader_.received().empty()) connection_.close(ConnectionEnd::stopped);
 }
 
 CutManner HttpStage::on_cut(const plugin::Denial& why) noexcept {
@@ -485,8 +453,7 @@ void HttpStage::close() noexcept {
   if (way_out_) connection_.worker().bury(std::move(way_out_));
   if (exchange_) exchange_->drop();
   if (origin_) origin_->socket->close();
-  auto& scratch = connection_.worker().head_scratch();
-  if (scratch.owner == this) scratch.owner = nullptr;
+  reader_.let_go_of_scratch();
 }
 
 }  // namespace payg::proxy

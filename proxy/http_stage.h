@@ -8,6 +8,7 @@
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
 #include "proxy/http/target.h"
+#include "proxy/request_reader.h"
 #include "proxy/stage.h"
 #include "proxy/way_out.h"
 
@@ -49,10 +50,6 @@ class HttpStage final : public Stage, public WayOutHandler, private SocketHandle
   // reading_head
   bool read_head();
   void begin_request();
-  /// The request's head, parsed anew if another connection's was parsed meanwhile. Valid while its bytes are
-  /// in received_.
-  const http::RequestHead& head();
-  void forget_head() noexcept;
 
   // asking, dialing
   plugin::Protocol protocol() const noexcept {
@@ -88,15 +85,13 @@ class HttpStage final : public Stage, public WayOutHandler, private SocketHandle
         ahead_of_answer_ == Ahead::nothing ? connection_.answer_passage() : connection_.down_passage();
     return flush(client_side(), passage);
   }
-  MessageSide client_side() noexcept { return {connection_.client(), received_, unsent_}; }
+  MessageSide client_side() noexcept { return {connection_.client(), reader_.received(), unsent_}; }
 
   Connection& connection_;
-  Buffer received_;
+  RequestReader reader_;
   Buffer unsent_;
-  http::RequestParser parser_;
   ExchangeRequest request_;
   http::Target target_;
-  std::size_t head_bytes_ = 0;  ///< of the current request, at the front of received_; 0: consumed
   Phase phase_ = Phase::reading_head;
   enum class HeadTimer : std::uint8_t { running, idle } head_timer_ = HeadTimer::running;
   bool expects_continue_ = false;

@@ -9,8 +9,8 @@
 namespace payg::proxy {
 namespace {
 
-// For 10,000 exits: 256 numbers drawn among buckets, and about 40 within one.
-constexpr std::uint64_t most_buckets = 256;
+// For 10,000 exits: 128 numbers drawn among buckets, and about 80 within one.
+constexpr std::uint64_t most_buckets = 128;
 
 // Draws until an exit that can be used has been found; beyond it most are down, and all are looked at.
 constexpr unsigned most_draws = 16;

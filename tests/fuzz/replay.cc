@@ -33,6 +33,7 @@ constexpr Target targets[] = {
     {"basic_credentials", basic_credentials},
     {"refusal", refusal},
     {"socks5", socks5},
+    {"parent_answer", parent_answer},
     {"user_name", user_name},
     {"amounts", amounts},
     {"spool_line", spool_line},

@@ -17,6 +17,8 @@ void basic_credentials(std::string_view input);
 void refusal(std::string_view input);
 // proxy/socks
 void socks5(std::string_view input);
+// proxy/socks, proxy/http: the client's side
+void parent_answer(std::string_view input);
 // billing/core
 void user_name(std::string_view input);
 void amounts(std::string_view input);

@@ -27,7 +27,6 @@ constexpr std::pair<std::string_view, ConnectVerdict> proxy_errors[] = {
     {"connection_limit_reached", V::not_served},
     {"proxy_internal_error", V::not_served},
     {"proxy_configuration_error", V::not_served},
-    {"proxy_loop_detected", V::not_served},
 };
 
 /// The value of the first member's parameter `error`; empty: it has none.
@@ -70,6 +69,8 @@ void append_connect_request(std::string& out, const ConnectRequest& request) {
 
 ConnectVerdict judge_connect(unsigned status, std::string_view proxy_status) noexcept {
   if (status >= 200 && status < 300) return V::open;
+  const std::string_view error = error_type(proxy_status);
+  if (error == "proxy_loop_detected") return V::not_served;  // it leads back to this proxy
   switch (status) {
     case 403: return V::forbidden;
     case 407: return V::wants_credentials;
@@ -78,7 +79,6 @@ ConnectVerdict judge_connect(unsigned status, std::string_view proxy_status) noe
     case 429: return V::not_served;
     default: break;
   }
-  const std::string_view error = error_type(proxy_status);
   for (const auto& [name, verdict] : proxy_errors)
     if (error == name) return verdict;
   // Proxies differ in what they say of a target that they cannot reach: 502, 503 (Squid), 500 (tinyproxy),

@@ -132,6 +132,8 @@ TEST(ConnectAnswer, SaysMoreByItsProxyStatus) {
   }
   EXPECT_EQ(judge_connect(403, "a; error=http_request_denied"), ConnectVerdict::forbidden)
       << "what a user asks for takes no exit down";
+  EXPECT_EQ(judge_connect(403, "a; error=proxy_loop_detected"), ConnectVerdict::not_served)
+      << "a parent that leads back here does";
 }
 
 }  // namespace

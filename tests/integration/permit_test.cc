@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/held_proxy.h"
+#include "tests/support/harness/udp_end.h"
 
 namespace payg::test {
 namespace {
@@ -351,6 +352,45 @@ TEST_F(Permit, IsNotWaitedForByAClientThatResets) {
   waiting.reset();
   EXPECT_TRUE(eventually([&] { return proxy_.plugin().closed == 2; }));
   EXPECT_TRUE(proxy_.comes_to_hold(0));
+}
+
+TEST_F(Permit, HoldsDatagramsBothWays) {
+  const UdpEnd origin, end;
+  RawClient control = proxy_.connect();
+  const auto reply = socks::open(control, socks::associate());
+  ASSERT_EQ(reply.code, 0);
+  const SocketAddress relay = socks::bound_in(reply);
+  end.send_to(relay, socks::datagram_to(origin.address(), "first"));
+  const SocketAddress exit = origin.receive().from;
+
+  constexpr std::uint64_t reply_and_first = 10 + 5;
+  ASSERT_TRUE(eventually([&] { return proxy_.bytes() == reply_and_first; })) << "counted behind the sending";
+  proxy_.forbid();
+  end.send_to(relay, socks::datagram_to(origin.address(), "up"));
+  origin.send_to(exit, "down");
+  ASSERT_TRUE(proxy_.comes_to_hold(1));
+  others_go_on();
+  EXPECT_EQ(proxy_.bytes(), reply_and_first);
+  EXPECT_FALSE(origin.receive_now());
+  EXPECT_FALSE(end.receive_now());
+
+  proxy_.permit();
+  EXPECT_EQ(origin.receive().bytes, "up");
+  EXPECT_EQ(end.receive().bytes, socks::datagram_to(origin.address(), "down"));
+}
+
+TEST_F(Permit, CutsAnAssociationThatIsHeld) {
+  const UdpEnd origin, end;
+  RawClient control = proxy_.connect();
+  const auto reply = socks::open(control, socks::associate());
+  ASSERT_EQ(reply.code, 0);
+  proxy_.forbid();
+  end.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "unpaid"));
+  ASSERT_TRUE(proxy_.comes_to_hold(1));
+  proxy_.end_session();
+  EXPECT_TRUE(control.at_end());
+  EXPECT_TRUE(control.was_reset());
+  EXPECT_FALSE(origin.receive_now());
 }
 
 TEST_F(Permit, LetsAClientThatEndedGoWhenItIsCut) {

@@ -60,6 +60,8 @@ void read_proxy_table(TomlTable& table, ProxyConfig& config) {
   table.read_count("max_connections_per_user", config.max_connections_per_user, {.least = 1, .most = many});
   table.read_count("max_bytes_per_second_per_user", config.max_bytes_per_second_per_user,
                    {.least = 0, .most = std::numeric_limits<unsigned>::max()});
+  table.read_count("max_connections_per_client_address", config.max_connections_per_client_address,
+                   {.least = 0, .most = many});
   table.read_texts("allow_targets", config.allow_targets, check_cidr);
   table.read_texts("nameservers", config.nameservers, check_nameserver);
   int level = static_cast<int>(config.log_level);
@@ -84,6 +86,24 @@ void read_protocols(TomlTable& table, ListenerConfig& listener) {
   listener.socks5 = seen.contains("socks5");
 }
 
+void read_file_name(TomlTable& table, std::string_view key, std::string_view expected, NamedFile& file) {
+  table.require(key, expected);
+  const Node* value = table.read_text(key, file.path, [&](std::string_view text) -> std::string {
+    return text.empty() ? "is empty, expected " + std::string(expected) : "";
+  });
+  if (value) file.place = table.place_of(*value, key);
+}
+
+void read_tls(TomlTable& listener, std::optional<TlsConfig>& tls) {
+  auto table = listener.table("tls");
+  if (!table) return;
+  tls.emplace();
+  read_file_name(*table, "certificate", R"(the file of a certificate chain in PEM, as in "cert.pem")",
+                 tls->certificate);
+  read_file_name(*table, "key", R"(the file of its private key in PEM, as in "key.pem")", tls->key);
+  table->refuse_unknown();
+}
+
 ListenerConfig read_listener(TomlTable table, std::set<SocketAddress>& taken) {
   ListenerConfig listener;
   table.require("address", R"(an address and a port, as in "127.0.0.1:8080")");
@@ -94,8 +114,8 @@ ListenerConfig read_listener(TomlTable table, std::set<SocketAddress>& taken) {
       table.refuse(*value, "address", in_quotes(listener.address) + " is taken by another [[listener]]");
   }
   read_protocols(table, listener);
-  table.refuse_later("tls");
-  table.refuse_later("proxy_protocol_from");
+  read_tls(table, listener.tls);
+  table.read_texts("proxy_protocol_from", listener.proxy_protocol_from, check_cidr);
   table.refuse_unknown();
   return listener;
 }

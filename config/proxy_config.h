@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,28 @@ namespace payg::config {
 
 class Reading;
 
+/// A file that the configuration names; it is not looked at here.
+struct NamedFile {
+  std::string path{};   ///< relative to the working directory
+  std::string place{};  ///< "file:line:column: key" of its name, for what is wrong with it
+
+  bool operator==(const NamedFile& other) const noexcept { return path == other.path; }
+};
+
+struct TlsConfig {
+  NamedFile certificate, key;  ///< PEM
+
+  bool operator==(const TlsConfig&) const = default;
+};
+
 /// Everything the proxy itself is told by its TOML file. Plain data: what the keys mean stands in README.md.
 /// Addresses and CIDRs are kept as text here and are known to be well-formed.
 struct ListenerConfig {
   std::string address;  ///< "127.0.0.1:8080", "[::1]:0"
   bool http = true;
   bool socks5 = true;
+  std::optional<TlsConfig> tls{};
+  std::vector<std::string> proxy_protocol_from{};  ///< CIDRs
 
   bool operator==(const ListenerConfig&) const = default;
 };
@@ -39,9 +56,10 @@ struct ProxyConfig {
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(5)};
   unsigned max_connections = 0;  ///< over all users; 0: what the file-descriptor limit allows
   unsigned max_connections_per_user = 512;
-  unsigned max_bytes_per_second_per_user = 0;  ///< up and down together; 0: no bound
-  std::vector<std::string> allow_targets;  ///< CIDRs
-  std::vector<std::string> nameservers;    ///< "ip" or "ip:port"; empty: /etc/resolv.conf
+  unsigned max_bytes_per_second_per_user = 0;       ///< up and down together; 0: no bound
+  unsigned max_connections_per_client_address = 0;  ///< 0: any number
+  std::vector<std::string> allow_targets;           ///< CIDRs
+  std::vector<std::string> nameservers;             ///< "ip" or "ip:port"; empty: /etc/resolv.conf
   LogLevel log_level = LogLevel::info;
   std::string access_log;  ///< a file, or "-": standard output; empty: none
 

@@ -117,15 +117,17 @@ void Reading::refuse(Position position, std::string_view key, std::string_view w
   mistakes_.emplace_back(position, std::move(message));
 }
 
+std::string Reading::place(Position position, std::string_view key) const {
+  return path_ + ":" + std::to_string(position.line) + ":" + std::to_string(position.column) + ": " +
+         std::string(key);
+}
+
 std::vector<std::string> Reading::errors() const {
   auto sorted = mistakes_;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> out;
-  for (const auto& [position, message] : sorted) {
-    out.push_back(path_ + ":" + std::to_string(position.line) + ":" + std::to_string(position.column) + ": " +
-                  message);
-  }
+  for (const auto& [position, message] : sorted) out.push_back(place(position, message));
   return out;
 }
 
@@ -369,6 +371,10 @@ void TomlTable::refuse_unknown() {
 
 void TomlTable::refuse(const Node& value, std::string_view key, std::string_view what) {
   reading_->refuse(value.position, path_of(key), what);
+}
+
+std::string TomlTable::place_of(const Node& value, std::string_view key) const {
+  return reading_->place(value.position, path_of(key));
 }
 
 void TomlTable::refuse(std::string_view what) {

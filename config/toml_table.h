@@ -27,6 +27,8 @@ class Reading {
 
   /// `key` is the dotted path; `what` says what was wrong and what was expected.
   void refuse(Position position, std::string_view key, std::string_view what);
+  /// "file:line:column: key", for what is found wrong with a value later.
+  std::string place(Position position, std::string_view key) const;
   bool clean() const noexcept { return mistakes_.empty(); }
   /// "file:line:column: key: what", in the order of the file.
   std::vector<std::string> errors() const;
@@ -98,6 +100,8 @@ class TomlTable {
   void refuse_unknown();
 
   void refuse(const Node& value, std::string_view key, std::string_view what);
+  /// See Reading::place.
+  std::string place_of(const Node& value, std::string_view key) const;
   /// Refuses the table as a whole.
   void refuse(std::string_view what);
   Position position() const noexcept { return node_->position; }

@@ -34,13 +34,20 @@ Result<std::string, SystemError> read_file(const std::string& path) {
 Result<Configuration, config::Errors> read_configuration(const std::string& path) {
   auto text = read_file(path);
   if (!text.ok()) return config::Errors{path + ": cannot be read: " + std::strerror(text.error().number)};
-  Configuration configuration{.proxy = {}, .path = path, .text = std::move(text).value(), .modules = {}};
+  Configuration configuration{
+      .proxy = {}, .path = path, .text = std::move(text).value(), .modules = {}, .certificates = {}};
 
   auto proxy = config::read_proxy_config(path, configuration.text);
   if (!proxy.ok()) return std::move(proxy).error();
   configuration.proxy = std::move(proxy).value();
 
   config::Errors errors;
+  auto certificates = load_certificates(configuration.proxy);
+  if (certificates.ok()) {
+    configuration.certificates = std::move(certificates).value();
+  } else {
+    errors = certificates.error();
+  }
   for (std::size_t i = 0; i < configuration.proxy.plugins.size(); ++i) {
     const auto file_name = plugin::find_module(configuration.proxy.plugins[i].module);
     if (!file_name.ok()) {

@@ -7,6 +7,7 @@
 #include "config/proxy_config.h"
 #include "plugin/api/plugin.h"
 #include "plugin/host/module.h"
+#include "proxy/certificates.h"
 
 namespace payg::proxy {
 
@@ -17,6 +18,7 @@ struct Configuration {
   std::string text;
   /// In the order of the file, beside config::ProxyConfig::plugins.
   std::vector<plugin::Module> modules;
+  Certificates certificates;
 
   /// What the plugin number `index` gets to read.
   plugin::ConfigurationSource source_for(std::size_t index) const {
@@ -24,8 +26,8 @@ struct Configuration {
   }
 };
 
-/// Reads and checks the whole file: the proxy's part, that each module loads, and each plugin's own table.
-/// May block; main thread. The errors are lines for the operator.
+/// Reads and checks the whole file: the proxy's part, its certificates, that each module loads, and each
+/// plugin's own table. May block; main thread. The errors are lines for the operator.
 Result<Configuration, config::Errors> read_configuration(const std::string& path);
 
 }  // namespace payg::proxy

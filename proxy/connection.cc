@@ -1,7 +1,6 @@
 #include "proxy/connection.h"
 
-#include "proxy/http_stage.h"
-#include "proxy/socks_stage.h"
+#include "proxy/opening_stage.h"
 #include "proxy/worker.h"
 
 namespace payg::proxy {
@@ -14,9 +13,8 @@ std::string host_and_port(std::string_view host, std::uint16_t port) {
 
 }  // namespace
 
-Connection::Connection(Worker& worker, plugin::ConnectionId id, ListenerProtocols protocols,
-                       const SocketAddress& peer)
-    : worker_(worker), gate_(worker.gate_keeper(), id, *this), peer_(peer), protocols_(protocols) {
+Connection::Connection(Worker& worker, plugin::ConnectionId id, const SocketAddress& peer)
+    : worker_(worker), gate_(worker.gate_keeper(), id, *this), peer_(peer.ip().unmapped(), peer.port()) {
   if (!worker.access_log().is_open()) return;
   record_ = std::make_unique<AccessRecord>();
   record_->began_at = worker.now();
@@ -26,9 +24,9 @@ Connection::~Connection() {
   close(ConnectionEnd::stopped);
 }
 
-bool Connection::start(UniqueFd fd) {
+bool Connection::start(UniqueFd fd, const Entrance& entrance) {
   if (!client_.open(worker_.base(), std::move(fd), *this)) return false;
-  set_timeout(worker_.settings().handshake_timeout);
+  become(std::make_unique<OpeningStage>(*this, entrance));
   return true;
 }
 
@@ -37,11 +35,7 @@ void Connection::set_timeout(std::chrono::milliseconds delay) noexcept {
 }
 
 void Connection::drain() noexcept {
-  if (stage_) {
-    stage_->on_drain();
-  } else {
-    set_timeout(drain_patience);
-  }
+  if (stage_) stage_->on_drain();
 }
 
 void Connection::close(ConnectionEnd why) noexcept {
@@ -54,6 +48,7 @@ void Connection::close(ConnectionEnd why) noexcept {
   client_.close();
   gate_.close();
   place_ = {};
+  address_place_ = {};
   worker_.bury(*this);
 }
 
@@ -115,6 +110,11 @@ bool Connection::enter_user_limit() {
   return user == 0 || static_cast<bool>(place_);
 }
 
+ClientAddressLimits::Verdict Connection::enter_address_limit() {
+  address_place_ = worker_.client_addresses().enter(peer_.ip());
+  return address_place_.verdict();
+}
+
 std::uint64_t Connection::exit_key() const noexcept {
   return gate_.affinity() != 0 ? gate_.affinity() : gate_.connection().value;
 }
@@ -164,43 +164,14 @@ Passage Connection::answer_passage() noexcept {
 }
 
 void Connection::on_ready(Socket&) noexcept {
-  if (!stage_) return choose_stage();
   stage_->on_client_ready();
   // Of a held client nothing is read, so that it is gone has to be asked for; one that only ended is not
   // gone.
   if (held() && client_.has_failed()) close(ConnectionEnd::client_reset);
 }
 
-void Connection::choose_stage() {
-  if (!client_.readable()) return;
-  const auto scratch = worker_.resources().scratch;
-  const auto got = client_.read(scratch);
-  if (got.outcome == Socket::Outcome::blocked) return;
-  if (got.outcome != Socket::Outcome::some)
-    return close(got.outcome == Socket::Outcome::ended ? ConnectionEnd::client_closed
-                                                       : ConnectionEnd::client_reset);
-
-  Buffer received;
-  received.append({scratch.data(), got.count});
-  constexpr char socks4 = 0x04;
-  constexpr char socks5 = 0x05;
-  const char first = received.view().front();
-  const bool looks_like_socks = first == socks4 || first == socks5;
-  if (looks_like_socks && protocols_.socks5) {
-    become(std::make_unique<SocksStage>(*this, std::move(received)));
-  } else if (protocols_.http) {
-    become(std::make_unique<HttpStage>(*this, std::move(received)));
-  } else {
-    close(ConnectionEnd::failed);
-  }
-}
-
 void Connection::on_timeout() noexcept {
-  if (stage_) {
-    stage_->on_timeout();
-  } else {
-    close(worker_.draining() ? ConnectionEnd::stopped : ConnectionEnd::handshake_timeout);
-  }
+  stage_->on_timeout();
 }
 
 void Connection::on_authenticated() noexcept {

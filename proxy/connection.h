@@ -6,6 +6,8 @@
 #include "plugin/base/address.h"
 #include "plugin/host/gate.h"
 #include "proxy/access_log.h"
+#include "proxy/client_address_limits.h"
+#include "proxy/entrance.h"
 #include "proxy/exit_table.h"
 #include "proxy/hold_list.h"
 #include "proxy/passage.h"
@@ -20,12 +22,6 @@ namespace payg::proxy {
 
 class Worker;
 
-/// Which protocols a listener lets in.
-struct ListenerProtocols {
-  bool http = true;
-  bool socks5 = true;
-};
-
 /// One client connection, from accept to close: its socket, its standing with the plugins, its timer, and the
 /// stage it is in. Owned by its worker, used on the worker's thread only.
 class Connection final : private SocketHandler,
@@ -33,11 +29,12 @@ class Connection final : private SocketHandler,
                          private Timer,
                          private Holdable {
  public:
-  Connection(Worker& worker, plugin::ConnectionId id, ListenerProtocols protocols, const SocketAddress& peer);
+  Connection(Worker& worker, plugin::ConnectionId id, const SocketAddress& peer);
   ~Connection() override;
 
-  /// Takes the accepted descriptor and waits for the first byte. False: the kernel refused to watch it.
-  bool start(UniqueFd fd);
+  /// Takes the accepted descriptor and waits for the first byte. `entrance` outlives the connection. False:
+  /// the kernel refused to watch it.
+  bool start(UniqueFd fd, const Entrance& entrance);
   /// The worker is about to stop.
   void drain() noexcept;
   /// Closes everything now, tells the plugins and writes the access log's line. The object lives until the
@@ -51,7 +48,9 @@ class Connection final : private SocketHandler,
   Worker& worker() noexcept { return worker_; }
   Socket& client() noexcept { return client_; }
   plugin::Gate& gate() noexcept { return gate_; }
+  /// The client: who connected, or for whom that was done (PROXY protocol). Never an IPv4-mapped address.
   const SocketAddress& peer() const noexcept { return peer_; }
+  void set_peer(const SocketAddress& peer) noexcept { peer_ = peer; }
   bool is_closed() const noexcept { return closed_; }
 
   /// Puts another stage in place and starts it. The old one is closed, and destroyed a little later.
@@ -63,6 +62,8 @@ class Connection final : private SocketHandler,
   /// Takes a place among the user's connections, if the gate names a user and the connection has none yet.
   /// False: he has as many as he may.
   bool enter_user_limit();
+  /// Takes a place among those of its client's address, for as long as it lives.
+  ClientAddressLimits::Verdict enter_address_limit();
   /// An exit that is up at this location, the same for all connections of one session as long as it is;
   /// nullptr: there is none.
   ExitRef choose_exit(const plugin::Location& location, ExitUse use = ExitUse::tcp) const;
@@ -100,19 +101,17 @@ class Connection final : private SocketHandler,
   void write_record(ConnectionEnd why) noexcept;
   /// Connections with the same one leave by the same exit.
   std::uint64_t exit_key() const noexcept;
-  /// Looks at the first byte and puts the stage in place that speaks that protocol.
-  void choose_stage();
 
   Worker& worker_;
   Socket client_;
   plugin::Gate gate_;
-  std::unique_ptr<Stage> stage_;  // none: waiting for the first byte
+  std::unique_ptr<Stage> stage_;  // none: not started
   UserLimits::Place place_;
+  ClientAddressLimits::Place address_place_;
   SocketAddress peer_;
   std::uint64_t up_bytes_ = 0;
   std::uint64_t down_bytes_ = 0;
   std::unique_ptr<AccessRecord> record_;  // none: nobody keeps a log
-  ListenerProtocols protocols_;
   bool closed_ = false;
   // The worker's list of its connections.
   Connection* previous_ = nullptr;

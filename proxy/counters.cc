@@ -41,6 +41,13 @@ constexpr Row rows[] = {
      &Counters::exit_probes_total},
     {"payg_proxy_exit_probe_failures_total", "Probes of exits that failed.", Metric::Kind::counter,
      &Counters::exit_probe_failures_total},
+    {"payg_proxy_tls_handshakes_total", "TLS handshakes with clients.", Metric::Kind::counter,
+     &Counters::tls_handshakes_total},
+    {"payg_proxy_tls_handshake_failures_total", "TLS handshakes that did not become whole.",
+     Metric::Kind::counter, &Counters::tls_failures_total},
+    {"payg_proxy_bad_proxy_headers_total",
+     "Connections closed because their PROXY protocol header was missing or malformed.",
+     Metric::Kind::counter, &Counters::bad_proxy_headers_total},
 };
 
 double sum(const std::vector<const Counters*>& workers,

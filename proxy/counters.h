@@ -31,6 +31,9 @@ struct Counters {
   Count exit_failures_total{0};  ///< of exits themselves, found by connections
   Count exit_probes_total{0};
   Count exit_probe_failures_total{0};
+  Count tls_handshakes_total{0};
+  Count tls_failures_total{0};       ///< handshakes that did not become whole
+  Count bad_proxy_headers_total{0};  ///< missing, malformed or cut short
   Count up_bytes{0};
   Count down_bytes{0};
   std::array<Count, refusal_kinds> refusals{};

@@ -16,9 +16,9 @@ constexpr std::chrono::milliseconds retry_delay{100};
 
 }  // namespace
 
-Listener::Listener(event_base* base, UniqueFd listening, ListenerProtocols protocols, ConnectionLimit& limit,
+Listener::Listener(event_base* base, UniqueFd listening, Entrance entrance, ConnectionLimit& limit,
                    ListenerHandler& handler)
-    : fd_(std::move(listening)), protocols_(protocols), limit_(limit), handler_(handler) {
+    : fd_(std::move(listening)), entrance_(std::move(entrance)), limit_(limit), handler_(handler) {
   readable_.assign(base, fd_.get(), EV_READ | EV_PERSIST, on_readable, this);
   retry_.assign(base, -1, 0, on_retry, this);
   readable_.add();
@@ -64,7 +64,7 @@ Listener::Batch Listener::accept_batch() noexcept {
     }
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    handler_.on_accepted(std::move(fd), SocketAddress::from(address).value_or(SocketAddress()), protocols_);
+    handler_.on_accepted(std::move(fd), SocketAddress::from(address).value_or(SocketAddress()), entrance_);
   }
   return Batch::full;
 }

@@ -5,7 +5,7 @@
 #include "plugin/base/address.h"
 #include "plugin/base/event.h"
 #include "plugin/base/unique_fd.h"
-#include "proxy/connection.h"
+#include "proxy/entrance.h"
 
 namespace payg::proxy {
 
@@ -28,7 +28,8 @@ class ConnectionLimit {
 class ListenerHandler {
  public:
   /// A connection was accepted; its place in the ConnectionLimit goes with it.
-  virtual void on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtocols protocols) noexcept = 0;
+  /// `entrance` lives as long as the listener.
+  virtual void on_accepted(UniqueFd fd, const SocketAddress& peer, const Entrance& entrance) noexcept = 0;
   /// Accepting pauses: no descriptor or no place is left.
   virtual void on_accept_paused() noexcept = 0;
 
@@ -40,9 +41,11 @@ class ListenerHandler {
 /// kernel's queue and tries again in a moment, instead of spinning.
 class Listener {
  public:
-  Listener(event_base* base, UniqueFd listening, ListenerProtocols protocols, ConnectionLimit& limit,
+  Listener(event_base* base, UniqueFd listening, Entrance entrance, ConnectionLimit& limit,
            ListenerHandler& handler);
 
+  /// Handshakes that begin from now on show this certificate.
+  void replace_certificate(const TlsContext& tls) { entrance_.tls = tls; }
   /// Takes in who waits already, then closes.
   void stop() noexcept;
 
@@ -54,7 +57,7 @@ class Listener {
   void pause() noexcept;
 
   UniqueFd fd_;
-  const ListenerProtocols protocols_;
+  Entrance entrance_;
   ConnectionLimit& limit_;
   ListenerHandler& handler_;
   Event readable_;

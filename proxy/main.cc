@@ -20,6 +20,11 @@ int report(const std::vector<std::string>& errors) {
 int check(const std::string& path) {
   const auto configuration = proxy::read_configuration(path);
   if (!configuration.ok()) return report(configuration.error());
+  const auto now = SystemClock().wall_now();
+  for (const auto& remark :
+       proxy::certificate_remarks(configuration->proxy, configuration->certificates, now)) {
+    std::fprintf(stderr, "warning: %s\n", remark.c_str());
+  }
   std::printf("%s: ok\n", path.c_str());
   return ok;
 }

@@ -63,8 +63,9 @@ Pump::Status Pump::run_copying(Socket& source, Socket& sink, RelayResources& res
       return Status::waiting;
     }
     if (remaining_ == 0) return Status::done;
-    // The whole scratch buffer was filled: this is bulk, let the kernel move it.
-    if (got.count == resources.scratch.size() && take_pipe(resources.pipes)) {
+    // The whole scratch buffer was filled: this is bulk, let the kernel move it where it can.
+    const bool is_bulk = got.count == resources.scratch.size() && source.can_splice() && sink.can_splice();
+    if (is_bulk && take_pipe(resources.pipes)) {
       return run_splicing(source, sink, resources, passage);
     }
     share -= std::min(share, got.count);

@@ -45,12 +45,16 @@ UserLimits::Settings limits_of(const config::ProxyConfig& config) {
           .bytes_per_second = config.max_bytes_per_second_per_user};
 }
 
-Guard make_guard(const config::ProxyConfig& config) {
-  std::vector<Cidr> allowed;
-  for (const auto& text : config.allow_targets) {
-    if (const auto block = Cidr::parse(text)) allowed.push_back(*block);
+std::vector<Cidr> blocks_of(const std::vector<std::string>& texts) {
+  std::vector<Cidr> blocks;
+  for (const auto& text : texts) {
+    if (const auto block = Cidr::parse(text)) blocks.push_back(*block);
   }
-  return Guard(std::move(allowed));
+  return blocks;
+}
+
+Guard make_guard(const config::ProxyConfig& config) {
+  return Guard(blocks_of(config.allow_targets));
 }
 
 /// As many descriptors as the system lets this process have; returns that number.
@@ -110,21 +114,29 @@ constexpr std::string_view not_reloaded =
     "the configuration was not reloaded: what was in force stays in force";
 
 constexpr std::string_view reloadable_keys =
-    "max_connections_per_user, max_bytes_per_second_per_user, log_level, access_log, the exits";
+    "max_connections_per_user, max_connections_per_client_address, max_bytes_per_second_per_user, log_level, "
+    "access_log, the exits, certificates";
 
-/// What stands behind reloadable_keys.
+/// What stands behind reloadable_keys, but for the certificates.
 void take_over_reloadable(config::ProxyConfig& in_force, const config::ProxyConfig& fresh) {
   in_force.max_connections_per_user = fresh.max_connections_per_user;
   in_force.max_bytes_per_second_per_user = fresh.max_bytes_per_second_per_user;
+  in_force.max_connections_per_client_address = fresh.max_connections_per_client_address;
   in_force.log_level = fresh.log_level;
   in_force.access_log = fresh.access_log;
   in_force.exits = fresh.exits;
   in_force.exit_health = fresh.exit_health;
 }
 
-const char* names_of(ListenerProtocols protocols) {
-  if (protocols.http && protocols.socks5) return "http, socks5";
-  return protocols.http ? "http" : "socks5";
+constexpr std::chrono::hours time_between_remarks{24};
+
+std::string description_of(const Entrance& entrance) {
+  std::string text;
+  if (entrance.tls) text = "tls: ";
+  if (entrance.protocols.http) text += "http";
+  if (entrance.protocols.socks5) text += entrance.protocols.http ? ", socks5" : "socks5";
+  if (!entrance.proxy_protocol_from.empty()) text += "; proxy protocol from listed addresses";
+  return text;
 }
 
 }  // namespace
@@ -142,8 +154,10 @@ Server::Server(Configuration configuration, const Clock& clock)
       exits_(std::make_shared<const ExitTable>(configuration_.proxy.exits, configuration_.proxy.exit_health)),
       guard_(make_guard(configuration_.proxy)),
       user_limits_(limits_of(configuration_.proxy)),
+      client_addresses_(configuration_.proxy.max_connections_per_client_address),
       shares_(share_descriptors(configuration_.proxy)),
-      connection_limit_(shares_.connections) {}
+      connection_limit_(shares_.connections),
+      certificates_(configuration_.certificates) {}
 
 Server::~Server() {
   stop();
@@ -170,14 +184,21 @@ std::vector<std::string> Server::start() {
   signal_event_.assign(loop_.base(), signals_.get(), EV_READ | EV_PERSIST, on_signal, this);
   signal_event_.add();
   drain_timer_.assign(loop_.base(), -1, 0, on_drain_over, this);
+  remark_timer_.assign(loop_.base(), -1, EV_PERSIST, on_remark_time, this);
+  remark_timer_.add_for(time_between_remarks);
+  remark_on_certificates();
   return {};
 }
 
 void Server::bind_listeners() {
-  for (const auto& listener : configuration_.proxy.listeners) {
+  for (std::size_t number = 0; number < configuration_.proxy.listeners.size(); ++number) {
+    const auto& listener = configuration_.proxy.listeners[number];
     SocketAddress address = SocketAddress::parse(listener.address).value();
-    BoundListener bound{
-        .address = {}, .protocols = {.http = listener.http, .socks5 = listener.socks5}, .sockets = {}};
+    BoundListener bound{.address = {},
+                        .entrance = {.protocols = {.http = listener.http, .socks5 = listener.socks5},
+                                     .tls = configuration_.certificates[number],
+                                     .proxy_protocol_from = blocks_of(listener.proxy_protocol_from)},
+                        .sockets = {}};
     ensure_unused(address);
     for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
       bound.sockets.push_back(listen_on(address));
@@ -213,6 +234,7 @@ void Server::start_workers() {
                       .guard = guard_,
                       .plugins = chain_,
                       .user_limits = user_limits_,
+                      .client_addresses = client_addresses_,
                       .connection_limit = connection_limit_,
                       .access_log = access_log_,
                       .nameservers = configuration_.proxy.nameservers,
@@ -222,7 +244,7 @@ void Server::start_workers() {
   for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {
     workers_.push_back(std::make_unique<Worker>(shared, i));
     for (auto& listener : listeners_)
-      workers_[i]->add_listener(std::move(listener.sockets[i]), listener.protocols);
+      workers_[i]->add_listener(std::move(listener.sockets[i]), listener.entrance);
   }
   {
     const std::lock_guard lock(guard_mutex_);
@@ -231,7 +253,7 @@ void Server::start_workers() {
   for (auto& worker : workers_) worker->start();
   for (const auto& listener : listeners_) {
     log(LogLevel::info, "proxy",
-        "listening on " + listener.address.to_string() + " (" + names_of(listener.protocols) + ")");
+        "listening on " + listener.address.to_string() + " (" + description_of(listener.entrance) + ")");
   }
 }
 
@@ -283,6 +305,16 @@ std::vector<plugin::Metric> Server::metrics() const {
                      .labels = {},
                      .value = static_cast<double>(access_log_.dropped())});
   exit_table()->append_metrics(metrics);
+  const std::lock_guard lock(certificates_mutex_);
+  for (std::size_t i = 0; i < certificates_.size() && i < listeners_.size(); ++i) {
+    if (!certificates_[i]) continue;
+    const std::chrono::duration<double> left = certificates_[i]->valid_until() - clock_.wall_now();
+    metrics.push_back({.name = "payg_proxy_certificate_expiry_seconds",
+                       .help = "Time until the certificate of a listener expires; below zero: it has.",
+                       .kind = plugin::Metric::Kind::gauge,
+                       .labels = {{"listener", listeners_[i].address.to_string()}},
+                       .value = left.count()});
+  }
   return metrics;
 }
 
@@ -362,6 +394,28 @@ bool Server::reload_plugins(const Configuration& fresh) {
   return reloaded;
 }
 
+void Server::reload_certificates(Configuration fresh) {
+  auto& listeners = configuration_.proxy.listeners;
+  const std::lock_guard lock(certificates_mutex_);
+  for (std::size_t i = 0; i < listeners.size() && i < fresh.proxy.listeners.size(); ++i) {
+    auto& again = fresh.proxy.listeners[i];
+    if (again.address != listeners[i].address || !again.tls || !listeners[i].tls) continue;
+    for (auto& worker : workers_) worker->replace_certificate(i, *fresh.certificates[i]);
+    certificates_[i] = std::move(fresh.certificates[i]);
+    listeners[i].tls = std::move(again.tls);
+  }
+}
+
+void Server::remark_on_certificates() {
+  // Only this thread changes them.
+  for (const auto& remark : certificate_remarks(configuration_.proxy, certificates_, clock_.wall_now()))
+    log(LogLevel::warning, "config", remark);
+}
+
+void Server::on_remark_time(evutil_socket_t, short, void* self) noexcept {
+  static_cast<Server*>(self)->remark_on_certificates();
+}
+
 void Server::reload() {
   auto again = read_configuration(configuration_.path);
   if (!again.ok()) {
@@ -386,8 +440,12 @@ void Server::reload() {
   take_over_reloadable(configuration_.proxy, fresh.proxy);
   if (exits_change) set_exits(configuration_.proxy);
   user_limits_.set(limits_of(configuration_.proxy));
+  client_addresses_.set_most(configuration_.proxy.max_connections_per_client_address);
   proxy::set_log_level(configuration_.proxy.log_level);
-  if (configuration_.proxy != fresh.proxy) {
+  const config::ProxyConfig wanted = fresh.proxy;
+  reload_certificates(std::move(fresh));
+  remark_on_certificates();
+  if (configuration_.proxy != wanted) {
     log(LogLevel::warning, "config",
         "reloaded, but only " + std::string(reloadable_keys) +
             " and the plugins' own tables change without a restart");

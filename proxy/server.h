@@ -67,10 +67,14 @@ class Server final : public HostServices {
   void set_exits(const config::ProxyConfig& config);
   /// False when a plugin refused: it keeps what was in force, and so does the proxy.
   bool reload_plugins(const Configuration& fresh);
+  /// Of the listeners that stay what they are.
+  void reload_certificates(Configuration fresh);
+  void remark_on_certificates();
+  static void on_remark_time(evutil_socket_t, short, void* self) noexcept;
 
   struct BoundListener {
     SocketAddress address;
-    ListenerProtocols protocols;
+    Entrance entrance;
     std::vector<UniqueFd> sockets;  // one for each worker
   };
 
@@ -82,12 +86,15 @@ class Server final : public HostServices {
   std::mutex guard_mutex_;
   Guard guard_;  // guarded by guard_mutex_ until the workers run, immutable from then on
   UserLimits user_limits_;
+  ClientAddressLimits client_addresses_;
   const DescriptorShares shares_;
   ConnectionLimit connection_limit_;
   AccessLog access_log_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   plugin::PluginChain chain_;
   std::vector<BoundListener> listeners_;
+  mutable std::mutex certificates_mutex_;
+  Certificates certificates_;  // those in force; guarded by certificates_mutex_
   // Keepers inside the workers outlive the plugins: see GateKeeper.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<plugin::Plugin>> plugins_;
@@ -98,6 +105,7 @@ class Server final : public HostServices {
   UniqueFd signals_;
   Event signal_event_;
   Event drain_timer_;
+  Event remark_timer_;
   Phase phase_ = Phase::running;
   std::size_t workers_busy_ = 0;
 };

@@ -8,7 +8,12 @@
 
 #include <cerrno>
 
+#include "proxy/tls_session.h"
+
 namespace payg::proxy {
+
+Socket::Socket() noexcept = default;
+Socket::~Socket() = default;
 
 bool Socket::open(event_base* base, UniqueFd fd, SocketHandler& handler) {
   fd_ = std::move(fd);
@@ -21,23 +26,43 @@ bool Socket::open(event_base* base, UniqueFd fd, SocketHandler& handler) {
   return false;
 }
 
+bool Socket::start_tls(const TlsContext& context) {
+  tls_ = TlsSession::accept(context, fd_.get());
+  return tls_ != nullptr;
+}
+
+bool Socket::has_tls_session() const noexcept {
+  return tls_ && tls_->is_established();
+}
+
 void Socket::close() noexcept {
+  if (tls_ && ending_ != Ending::over) tls_->say_goodbye();
+  let_go();
+}
+
+void Socket::let_go() noexcept {
   event_.reset();
+  tls_.reset();
   fd_.reset();
   readable_ = writable_ = false;
+  reading_ = writing_ = Awaits::itself;
+  ending_ = Ending::none;
 }
 
 void Socket::abort() noexcept {
   if (!fd_) return;
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close();
+  let_go();
 }
 
 void Socket::on_event(evutil_socket_t, short what, void* self) noexcept {
   auto& socket = *static_cast<Socket*>(self);
-  if (what & (EV_READ | EV_CLOSED)) socket.readable_ = true;
-  if (what & EV_WRITE) socket.writable_ = true;
+  const bool can_read = (what & (EV_READ | EV_CLOSED)) != 0;
+  const bool can_write = (what & EV_WRITE) != 0;
+  if (can_read || (can_write && socket.reading_ == Awaits::the_other_way)) socket.readable_ = true;
+  if (can_write || (can_read && socket.writing_ == Awaits::the_other_way)) socket.writable_ = true;
+  if (can_write && socket.ending_ == Ending::wants_room) socket.shut_down_writing();
   socket.handler_->on_ready(socket);
 }
 
@@ -46,10 +71,10 @@ Socket::Transfer Socket::came_to(ssize_t count) noexcept {
   return {errno == EAGAIN || errno == EWOULDBLOCK ? Outcome::blocked : Outcome::failed};
 }
 
-Socket::Transfer Socket::read(std::span<char> into) noexcept {
+Socket::Transfer Socket::receive(std::span<char> into, int flags) noexcept {
   ssize_t count;
   do {
-    count = recv(fd_.get(), into.data(), into.size(), 0);
+    count = recv(fd_.get(), into.data(), into.size(), flags);
   } while (count < 0 && errno == EINTR);
   if (count == 0) return {Outcome::ended};
   // Only EAGAIN says that the socket is drained. A short read does not: a reset may have come with the data,
@@ -59,7 +84,45 @@ Socket::Transfer Socket::read(std::span<char> into) noexcept {
   return transfer;
 }
 
+Socket::Transfer Socket::read(std::span<char> into) noexcept {
+  return tls_ ? read_tls(into) : receive(into, 0);
+}
+
+Socket::Transfer Socket::peek(std::span<char> into) noexcept {
+  return receive(into, MSG_PEEK);
+}
+
+Socket::Transfer Socket::read_tls(std::span<char> into) noexcept {
+  const auto got = tls_->read(into);
+  reading_ = got.stop == TlsSession::Stop::wants_output ? Awaits::the_other_way : Awaits::itself;
+  switch (got.stop) {
+    case TlsSession::Stop::complete: break;
+    case TlsSession::Stop::has_more: ready_again(); [[fallthrough]];
+    case TlsSession::Stop::wants_input:
+    case TlsSession::Stop::wants_output: readable_ = false; break;
+    // Behind what came before them; they are found again by the next read.
+    case TlsSession::Stop::ended: return {got.count != 0 ? Outcome::some : Outcome::ended, got.count};
+    case TlsSession::Stop::failed: return {got.count != 0 ? Outcome::some : Outcome::failed, got.count};
+  }
+  return {got.count != 0 ? Outcome::some : Outcome::blocked, got.count};
+}
+
+Socket::Transfer Socket::write_tls(std::string_view bytes) noexcept {
+  const auto put = tls_->write(bytes);
+  writing_ = put.stop == TlsSession::Stop::wants_input ? Awaits::the_other_way : Awaits::itself;
+  switch (put.stop) {
+    case TlsSession::Stop::complete: break;
+    case TlsSession::Stop::has_more:
+    case TlsSession::Stop::wants_input:
+    case TlsSession::Stop::wants_output: writable_ = false; break;
+    case TlsSession::Stop::ended:
+    case TlsSession::Stop::failed: return {put.count != 0 ? Outcome::some : Outcome::failed, put.count};
+  }
+  return {put.count != 0 || bytes.empty() ? Outcome::some : Outcome::blocked, put.count};
+}
+
 Socket::Transfer Socket::write(std::string_view bytes) noexcept {
+  if (tls_) return write_tls(bytes);
   ssize_t count;
   do {
     count = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -116,6 +179,7 @@ bool Socket::has_failed() const noexcept {
 }
 
 bool Socket::has_news() const noexcept {
+  if (tls_ && tls_->has_unread_input()) return true;
   char byte;
   const auto count = recv(fd_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
   return count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
@@ -127,6 +191,11 @@ bool Socket::has_unsent_bytes() const noexcept {
 }
 
 void Socket::shut_down_writing() noexcept {
+  if (tls_ && tls_->say_goodbye() == TlsSession::Stop::wants_output) {
+    ending_ = Ending::wants_room;
+    return;
+  }
+  ending_ = Ending::over;
   shutdown(fd_.get(), SHUT_WR);
 }
 

@@ -47,9 +47,13 @@ Worker::~Worker() {
   stop();
 }
 
-void Worker::add_listener(UniqueFd listening, ListenerProtocols protocols) {
-  listeners_.push_back(std::make_unique<Listener>(loop_.base(), std::move(listening), protocols,
+void Worker::add_listener(UniqueFd listening, Entrance entrance) {
+  listeners_.push_back(std::make_unique<Listener>(loop_.base(), std::move(listening), std::move(entrance),
                                                   shared_.connection_limit, *this));
+}
+
+void Worker::replace_certificate(std::size_t listener, const TlsContext& tls) {
+  loop_.post([this, listener, tls] { listeners_[listener]->replace_certificate(tls); });
 }
 
 void Worker::start() {
@@ -109,16 +113,16 @@ void Worker::close_all() noexcept {
   while (connections_ != nullptr) connections_->abort(ConnectionEnd::stopped);
 }
 
-void Worker::on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtocols protocols) noexcept {
+void Worker::on_accepted(UniqueFd fd, const SocketAddress& peer, const Entrance& entrance) noexcept {
   const plugin::ConnectionId id{(std::uint64_t{index_ + 1} << worker_shift) | ++last_connection_};
-  auto connection = std::make_unique<Connection>(*this, id, protocols, peer);
+  auto connection = std::make_unique<Connection>(*this, id, peer);
   counters_.connections_total.fetch_add(1, std::memory_order_relaxed);
   counters_.connections_open.fetch_add(1, std::memory_order_relaxed);
   connection->next_ = connections_;
   if (connections_ != nullptr) connections_->previous_ = connection.get();
   connections_ = connection.get();
   Connection& owned_by_list = *connection.release();
-  if (!owned_by_list.start(std::move(fd))) owned_by_list.close(ConnectionEnd::failed);
+  if (!owned_by_list.start(std::move(fd), entrance)) owned_by_list.close(ConnectionEnd::failed);
 }
 
 void Worker::on_accept_paused() noexcept {

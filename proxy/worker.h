@@ -10,6 +10,7 @@
 #include "plugin/base/event.h"
 #include "plugin/host/gate_keeper.h"
 #include "proxy/access_log.h"
+#include "proxy/client_address_limits.h"
 #include "proxy/connection.h"
 #include "proxy/counters.h"
 #include "proxy/exchange.h"
@@ -36,6 +37,7 @@ struct Shared {
   const Guard& guard;
   const plugin::PluginChain& plugins;
   UserLimits& user_limits;
+  ClientAddressLimits& client_addresses;
   ConnectionLimit& connection_limit;
   AccessLog& access_log;
   const std::vector<std::string>& nameservers;
@@ -63,8 +65,10 @@ class Worker final : public ListenerHandler {
   ~Worker();
 
   /// Accepts from this descriptor. Before start().
-  void add_listener(UniqueFd listening, ListenerProtocols protocols);
+  void add_listener(UniqueFd listening, Entrance entrance);
   void start();
+  /// For the listener that was added as number `listener`, from 0 on; see Listener. Any thread.
+  void replace_certificate(std::size_t listener, const TlsContext& tls);
   /// Stops accepting and closes what is idle; on_empty() is called on this worker's thread when no connection
   /// is left. Any thread.
   void drain(std::function<void()> on_empty);
@@ -92,6 +96,7 @@ class Worker final : public ListenerHandler {
   const std::shared_ptr<const ExitTable>& exits() const noexcept { return exits_; }
   UserLimits& user_limits() noexcept { return shared_.user_limits; }
   AccessLog& access_log() noexcept { return shared_.access_log; }
+  ClientAddressLimits& client_addresses() noexcept { return shared_.client_addresses; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
   const WayOutContext& way_out_context() const noexcept { return way_out_context_; }
   Resolver& resolver() noexcept { return resolver_; }
@@ -108,7 +113,7 @@ class Worker final : public ListenerHandler {
  private:
   enum class Phase { running, draining };
 
-  void on_accepted(UniqueFd fd, const SocketAddress& peer, ListenerProtocols protocols) noexcept override;
+  void on_accepted(UniqueFd fd, const SocketAddress& peer, const Entrance& entrance) noexcept override;
   void on_accept_paused() noexcept override;
   static void on_tick(evutil_socket_t, short, void* self) noexcept;
   static void on_sweep(evutil_socket_t, short, void* self) noexcept;

@@ -34,6 +34,7 @@ constexpr Target targets[] = {
     {"refusal", refusal},
     {"socks5", socks5},
     {"parent_answer", parent_answer},
+    {"proxy_header", proxy_header},
     {"user_name", user_name},
     {"amounts", amounts},
     {"spool_line", spool_line},

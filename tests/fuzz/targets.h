@@ -19,6 +19,8 @@ void refusal(std::string_view input);
 void socks5(std::string_view input);
 // proxy/socks, proxy/http: the client's side
 void parent_answer(std::string_view input);
+// proxy
+void proxy_header(std::string_view input);
 // billing/core
 void user_name(std::string_view input);
 void amounts(std::string_view input);

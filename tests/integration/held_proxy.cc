@@ -36,6 +36,7 @@ HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user)
                                                           .guard = guard_,
                                                           .plugins = chain_,
                                                           .user_limits = user_limits_,
+                                                          .client_addresses = client_addresses_,
                                                           .connection_limit = connection_limit_,
                                                           .access_log = access_log_,
                                                           .nameservers = nameservers_,

@@ -95,6 +95,7 @@ class HeldProxy {
   proxy::Guard guard_;
   plugin::PluginChain chain_;
   proxy::UserLimits user_limits_;
+  proxy::ClientAddressLimits client_addresses_{0};
   proxy::ConnectionLimit connection_limit_{1000};
   proxy::AccessLog access_log_;
   std::vector<std::string> nameservers_{"127.0.0.1"};

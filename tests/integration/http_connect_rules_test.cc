@@ -7,7 +7,7 @@
 namespace payg::test {
 namespace {
 
-class Connect : public PlainProxy {
+class Connect : public EitherProxy {
  protected:
   /// A client with an open tunnel to `origin`.
   RawClient tunnel_to(const Origin& origin) const {
@@ -18,7 +18,9 @@ class Connect : public PlainProxy {
   }
 };
 
-TEST_F(Connect, TakesOnlyTheAuthorityForm) {
+INSTANTIATE_TEST_SUITE_P(By, Connect, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(Connect, TakesOnlyTheAuthorityForm) {
   const Origin origin(scripts::echo());
   for (const std::string target : {"http://{origin}/", "/path", "127.0.0.1", "user@{origin}", "{origin}/",
                                    "*", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http",
@@ -30,7 +32,7 @@ TEST_F(Connect, TakesOnlyTheAuthorityForm) {
   EXPECT_EQ(origin.connections(), 0);
 }
 
-TEST_F(Connect, IsAnsweredWith200WithoutAnyFraming) {
+TEST_P(Connect, IsAnsweredWith200WithoutAnyFraming) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   const auto response = http_connect(client, origin.authority());
@@ -39,14 +41,14 @@ TEST_F(Connect, IsAnsweredWith200WithoutAnyFraming) {
   EXPECT_FALSE(response.head.has("Transfer-Encoding")) << response.head.raw;
 }
 
-TEST_F(Connect, ToAnIpv6LiteralWorks) {
+TEST_P(Connect, ToAnIpv6LiteralWorks) {
   const Origin origin(scripts::echo(), "[::1]:0");
   RawClient client = tunnel_to(origin);
   client.send("six");
   EXPECT_EQ(client.read_exactly(3), "six");
 }
 
-TEST_F(Connect, FromHttp10Works) {
+TEST_P(Connect, FromHttp10Works) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send("CONNECT " + origin.authority() + " HTTP/1.0\r\n\r\n");
@@ -55,13 +57,13 @@ TEST_F(Connect, FromHttp10Works) {
   EXPECT_EQ(client.read_exactly(3), "ten");
 }
 
-TEST_F(Connect, WithoutAHostIsRefusedIn11) {
+TEST_P(Connect, WithoutAHostIsRefusedIn11) {
   const Origin origin(scripts::echo());
   EXPECT_EQ(ask("CONNECT " + origin.authority() + " HTTP/1.1\r\n\r\n", "CONNECT").status, 400);
   EXPECT_EQ(origin.connections(), 0);
 }
 
-TEST_F(Connect, ForwardsWhatWasSentBehindTheHead) {
+TEST_P(Connect, ForwardsWhatWasSentBehindTheHead) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send(at(origin, "CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n\r\nearly bytes"));
@@ -69,7 +71,7 @@ TEST_F(Connect, ForwardsWhatWasSentBehindTheHead) {
   EXPECT_EQ(client.read_exactly(11), "early bytes");
 }
 
-TEST_F(Connect, ForwardsMoreBehindTheHeadThanAnyBufferHolds) {
+TEST_P(Connect, ForwardsMoreBehindTheHeadThanAnyBufferHolds) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   const std::string early = Pattern::bytes(0, 2'000'000);
@@ -82,7 +84,7 @@ TEST_F(Connect, ForwardsMoreBehindTheHeadThanAnyBufferHolds) {
   sender.join();
 }
 
-TEST_F(Connect, GivesNoMeaningToWhatTheTunnelCarries) {
+TEST_P(Connect, GivesNoMeaningToWhatTheTunnelCarries) {
   const Origin origin(scripts::echo());
   RawClient client = tunnel_to(origin);
   const std::string odd =
@@ -91,13 +93,13 @@ TEST_F(Connect, GivesNoMeaningToWhatTheTunnelCarries) {
   EXPECT_EQ(client.read_exactly(odd.size()), odd);
 }
 
-TEST_F(Connect, LetsTheServerSpeakFirst) {
+TEST_P(Connect, LetsTheServerSpeakFirst) {
   const Origin origin(scripts::pattern_stream(5));
   RawClient client = tunnel_to(origin);
   EXPECT_EQ(client.read_to_end(), Pattern::bytes(0, 5));
 }
 
-TEST_F(Connect, DeliversAllThatWasSentBeforeTheOriginClosed) {
+TEST_P(Connect, DeliversAllThatWasSentBeforeTheOriginClosed) {
   const Origin origin(scripts::pattern_stream(20'000'000));
   RawClient client = tunnel_to(origin);
   PatternCheck check;
@@ -106,7 +108,7 @@ TEST_F(Connect, DeliversAllThatWasSentBeforeTheOriginClosed) {
   EXPECT_FALSE(client.was_reset());
 }
 
-TEST_F(Connect, DeliversAllThatWasSentBeforeTheClientClosed) {
+TEST_P(Connect, DeliversAllThatWasSentBeforeTheClientClosed) {
   Signal arrived;
   PatternCheck check;
   const Origin origin([&](OriginConnection& connection) {
@@ -121,7 +123,7 @@ TEST_F(Connect, DeliversAllThatWasSentBeforeTheClientClosed) {
   EXPECT_EQ(check.good_bytes(), 10'000'000U);
 }
 
-TEST_F(Connect, CarriesAClientsHalfCloseAndTheAnswerToIt) {
+TEST_P(Connect, CarriesAClientsHalfCloseAndTheAnswerToIt) {
   const Origin origin([](OriginConnection& connection) {
     const std::string all = connection.stream().read_to_end();
     connection.send("got " + std::to_string(all.size()));
@@ -132,7 +134,7 @@ TEST_F(Connect, CarriesAClientsHalfCloseAndTheAnswerToIt) {
   EXPECT_EQ(client.read_to_end(), "got 5");
 }
 
-TEST_F(Connect, CarriesAnOriginsHalfCloseAndWhatTheClientSaysAfterIt) {
+TEST_P(Connect, CarriesAnOriginsHalfCloseAndWhatTheClientSaysAfterIt) {
   Signal client_saw_the_end;
   Signal checked;
   std::string heard;
@@ -150,7 +152,7 @@ TEST_F(Connect, CarriesAnOriginsHalfCloseAndWhatTheClientSaysAfterIt) {
   EXPECT_EQ(heard, "still here");
 }
 
-TEST_F(Connect, CarriesBulkInBothDirectionsAtOnce) {
+TEST_P(Connect, CarriesBulkInBothDirectionsAtOnce) {
   const Origin origin(scripts::echo());
   RawClient client = tunnel_to(origin);
   constexpr std::uint64_t size = 30'000'000;
@@ -169,16 +171,16 @@ TEST_F(Connect, CarriesBulkInBothDirectionsAtOnce) {
   EXPECT_EQ(check.good_bytes(), size);
 }
 
-TEST_F(Connect, KeepsASlowReaderWaitingWithoutLosingAByte) {
+TEST_P(Connect, KeepsASlowReaderWaitingWithoutLosingAByte) {
   const Origin origin(scripts::pattern_stream(8'000'000));
-  RawClient client(proxy_.address(), ReceiveBuffer::small);
+  RawClient client = proxy_.connect(ReceiveBuffer::small);
   ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
   PatternCheck check;
   for (auto bytes = client.read_some(1500); !bytes.empty(); bytes = client.read_some(1500)) check.feed(bytes);
   EXPECT_EQ(check.good_bytes(), 8'000'000U);
 }
 
-TEST_F(Connect, ToAPortWhereNobodyListensIs502) {
+TEST_P(Connect, ToAPortWhereNobodyListensIs502) {
   const ClosedPort closed;
   RawClient client = connect();
   const auto response = http_connect(client, closed.address().to_string());
@@ -187,7 +189,7 @@ TEST_F(Connect, ToAPortWhereNobodyListensIs502) {
       << response.head.raw;
 }
 
-TEST_F(Connect, ThatFailedLeavesTheConnectionUsable) {
+TEST_P(Connect, ThatFailedLeavesTheConnectionUsable) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   const std::string self = proxy_.address().to_string();
@@ -198,10 +200,12 @@ TEST_F(Connect, ThatFailedLeavesTheConnectionUsable) {
   EXPECT_EQ(client.read_exactly(5), "works");
 }
 
-TEST_F(Connect, ByARealClientWorks) {
+TEST_P(Connect, ByARealClientWorks) {
   const Origin origin(scripts::answer_ok("through a tunnel"));
-  const auto curl = run_program(
-      {"/usr/bin/curl", "-sS", "-p", "-x", "http://" + proxy_.address().to_string(), origin.url()});
+  const auto curl =
+      run_program({"/usr/bin/curl", "-sS", "-p", "--proxy-insecure", "-x",
+                   (GetParam() == Transport::plain ? "http://" : "https://") + proxy_.address().to_string(),
+                   origin.url()});
   EXPECT_EQ(curl.status.code, 0) << curl.errors;
   EXPECT_EQ(curl.output, "through a tunnel");
 }

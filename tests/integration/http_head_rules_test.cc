@@ -15,15 +15,18 @@ void PrintTo(const BadRequest& bad, std::ostream* out) {
   *out << bad.name;
 }
 
-class ARefusedHead : public PlainProxy, public testing::WithParamInterface<BadRequest> {};
+class ARefusedHead : public BothProxy, public testing::WithParamInterface<BadRequest> {};
 
 TEST_P(ARefusedHead, GetsItsStatusAndReachesNobody) {
   const Origin origin(scripts::answer_ok());
-  const HttpResponse response = ask(at(origin, GetParam().raw));
-  EXPECT_EQ(response.status, GetParam().status) << response.head.raw << response.body.content;
-  EXPECT_TRUE(response.head.has("Proxy-Status")) << response.head.raw;
-  EXPECT_TRUE(response.head.has("Content-Length")) << response.head.raw;
-  EXPECT_TRUE(response.body.complete);
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const HttpResponse response = ask(transport, at(origin, GetParam().raw));
+    EXPECT_EQ(response.status, GetParam().status) << response.head.raw << response.body.content;
+    EXPECT_TRUE(response.head.has("Proxy-Status")) << response.head.raw;
+    EXPECT_TRUE(response.head.has("Content-Length")) << response.head.raw;
+    EXPECT_TRUE(response.body.complete);
+  }
   EXPECT_EQ(origin.connections(), 0);
 }
 
@@ -129,9 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"MoreThan128Fields", with_fields(many_fields(128)), 431}),
     [](const auto& test) { return std::string(test.param.name); });
 
-using RequestHead = PlainProxy;
+class RequestHead : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, RequestHead, testing::ValuesIn(both_transports), name_of_transport);
 
-TEST_F(RequestHead, InAbsoluteFormIsForwardedForEveryMethod) {
+TEST_P(RequestHead, InAbsoluteFormIsForwardedForEveryMethod) {
   const Origin origin(scripts::answer_ok());
   for (const std::string method :
        {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "x-own"}) {
@@ -147,7 +151,7 @@ TEST_F(RequestHead, InAbsoluteFormIsForwardedForEveryMethod) {
   }
 }
 
-TEST_F(RequestHead, GetsItsHostFromTheTargetAndNotFromTheClient) {
+TEST_P(RequestHead, GetsItsHostFromTheTargetAndNotFromTheClient) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(at(origin, "GET http://{origin}/ HTTP/1.1\r\nHost: other.example\r\n\r\n"));
   EXPECT_EQ(response.status, 200);
@@ -156,14 +160,14 @@ TEST_F(RequestHead, GetsItsHostFromTheTargetAndNotFromTheClient) {
   EXPECT_EQ(seen[0].head.field("Host"), origin.authority());
 }
 
-TEST_F(RequestHead, OfHttp10NeedsNoHostAndGetsOne) {
+TEST_P(RequestHead, OfHttp10NeedsNoHostAndGetsOne) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(at(origin, "GET http://{origin}/ HTTP/1.0\r\n\r\n"));
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(origin.wait_for_requests(1)[0].head.field("Host"), origin.authority());
 }
 
-TEST_F(RequestHead, OfHttp12IsTakenAs11OrRefusedAsAVersion) {
+TEST_P(RequestHead, OfHttp12IsTakenAs11OrRefusedAsAVersion) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(at(origin, "GET http://{origin}/ HTTP/1.2\r\nHost: {origin}\r\n\r\n"));
   if (response.status == 200) {
@@ -174,7 +178,7 @@ TEST_F(RequestHead, OfHttp12IsTakenAs11OrRefusedAsAVersion) {
   }
 }
 
-TEST_F(RequestHead, WithoutAPathAsksForTheRoot) {
+TEST_P(RequestHead, WithoutAPathAsksForTheRoot) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(at(origin, "GET http://{origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n")).status, 200);
   EXPECT_EQ(ask(at(origin, "GET http://{origin}?a=b HTTP/1.1\r\nHost: {origin}\r\n\r\n")).status, 200);
@@ -183,19 +187,19 @@ TEST_F(RequestHead, WithoutAPathAsksForTheRoot) {
   EXPECT_EQ(seen[1].head.start_line, "GET /?a=b HTTP/1.1");
 }
 
-TEST_F(RequestHead, OptionsWithoutAPathAsksForTheServerAsAWhole) {
+TEST_P(RequestHead, OptionsWithoutAPathAsksForTheServerAsAWhole) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(at(origin, "OPTIONS http://{origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n")).status, 200);
   EXPECT_EQ(origin.wait_for_requests(1)[0].head.start_line, "OPTIONS * HTTP/1.1");
 }
 
-TEST_F(RequestHead, NamesItsSchemeInAnyCase) {
+TEST_P(RequestHead, NamesItsSchemeInAnyCase) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(at(origin, "GET HTTP://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n\r\n")).status, 200);
   EXPECT_EQ(origin.wait_for_requests(1).size(), 1U);
 }
 
-TEST_F(RequestHead, MayNameAnIpv6Literal) {
+TEST_P(RequestHead, MayNameAnIpv6Literal) {
   const Origin origin(scripts::answer_ok("six"), "[::1]:0");
   const auto response = ask(get(origin));
   EXPECT_EQ(response.status, 200);
@@ -203,7 +207,7 @@ TEST_F(RequestHead, MayNameAnIpv6Literal) {
   EXPECT_EQ(origin.wait_for_requests(1)[0].head.field("Host"), origin.authority());
 }
 
-TEST_F(RequestHead, MayArriveOneByteAtATime) {
+TEST_P(RequestHead, MayArriveOneByteAtATime) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send_slowly(get(origin, "X-Slow: yes\r\n"));
@@ -211,7 +215,7 @@ TEST_F(RequestHead, MayArriveOneByteAtATime) {
   EXPECT_EQ(origin.wait_for_requests(1)[0].head.field("X-Slow"), "yes");
 }
 
-TEST_F(RequestHead, UpToItsLimitsIsForwardedWhole) {
+TEST_P(RequestHead, UpToItsLimitsIsForwardedWhole) {
   const Origin origin(scripts::answer_ok());
   const std::string path = "/" + std::string(7 * 1024, 'a');
   EXPECT_EQ(ask(get(origin, many_fields(120), path)).status, 200);
@@ -222,7 +226,7 @@ TEST_F(RequestHead, UpToItsLimitsIsForwardedWhole) {
   EXPECT_EQ(seen[1].head.field("X-Big")->size(), 60U * 1024U);
 }
 
-TEST_F(RequestHead, ThatIsRefusedSmugglesNothingBehindIt) {
+TEST_P(RequestHead, ThatIsRefusedSmugglesNothingBehindIt) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(at(origin, "GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\nX-A : v\r\n\r\n") + get(origin));

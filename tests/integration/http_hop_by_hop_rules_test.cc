@@ -5,9 +5,10 @@
 namespace payg::test {
 namespace {
 
-using HopByHop = PlainProxy;
+class HopByHop : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, HopByHop, testing::ValuesIn(both_transports), name_of_transport);
 
-TEST_F(HopByHop, FieldsOfARequestStayWithTheProxy) {
+TEST_P(HopByHop, FieldsOfARequestStayWithTheProxy) {
   const Origin origin(scripts::answer_ok());
   const auto response =
       ask(get(origin,
@@ -24,7 +25,7 @@ TEST_F(HopByHop, FieldsOfARequestStayWithTheProxy) {
   EXPECT_EQ(head.field("X-Kept"), "yes");
 }
 
-TEST_F(HopByHop, FieldsListedInSeveralConnectionLinesAreAllStripped) {
+TEST_P(HopByHop, FieldsListedInSeveralConnectionLinesAreAllStripped) {
   const Origin origin(scripts::answer_ok());
   const auto response =
       ask(get(origin, "Connection: X-One\r\nconnection: ,x-TWO ,, keep-alive\r\nX-One: 1\r\nX-Two: 2\r\n"));
@@ -34,13 +35,13 @@ TEST_F(HopByHop, FieldsListedInSeveralConnectionLinesAreAllStripped) {
   EXPECT_FALSE(head.has("X-Two")) << head.raw;
 }
 
-TEST_F(HopByHop, ConnectionThatListsItselfChangesNothing) {
+TEST_P(HopByHop, ConnectionThatListsItselfChangesNothing) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(get(origin, "Connection: close, connection\r\n")).status, 200);
   EXPECT_EQ(origin.wait_for_requests(1)[0].head.start_line, "GET / HTTP/1.1");
 }
 
-TEST_F(HopByHop, ConnectionCannotTakeTheFramingAway) {
+TEST_P(HopByHop, ConnectionCannotTakeTheFramingAway) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(post(origin, "Content-Length: 5\r\nConnection: content-length\r\n", "hello"));
   EXPECT_EQ(response.status, 200);
@@ -54,7 +55,7 @@ TEST_F(HopByHop, ConnectionCannotTakeTheFramingAway) {
   EXPECT_EQ(origin.wait_for_requests(2)[1].body.content, "hello");
 }
 
-TEST_F(HopByHop, ConnectionCannotTakeTheHostAway) {
+TEST_P(HopByHop, ConnectionCannotTakeTheHostAway) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(get(origin, "Connection: host\r\n")).status, 200);
   const HttpHead head = origin.wait_for_requests(1)[0].head;
@@ -62,7 +63,7 @@ TEST_F(HopByHop, ConnectionCannotTakeTheHostAway) {
   EXPECT_EQ(head.field("Host"), origin.authority());
 }
 
-TEST_F(HopByHop, FieldsOfAResponseStayWithTheProxy) {
+TEST_P(HopByHop, FieldsOfAResponseStayWithTheProxy) {
   const Origin origin(
       scripts::answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, X-Private\r\n"
                       "X-Private: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n"
@@ -77,7 +78,7 @@ TEST_F(HopByHop, FieldsOfAResponseStayWithTheProxy) {
   EXPECT_EQ(response.body.content, "ok");
 }
 
-TEST_F(HopByHop, ViaIsAddedInBothDirections) {
+TEST_P(HopByHop, ViaIsAddedInBothDirections) {
   const Origin origin(scripts::answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nVia: 1.1 inner\r\n\r\n"));
   const auto response = ask(get(origin, "Via: 1.0 outer\r\n"));
   const HttpHead asked = origin.wait_for_requests(1)[0].head;
@@ -92,7 +93,7 @@ TEST_F(HopByHop, ViaIsAddedInBothDirections) {
   EXPECT_TRUE(all_via(response.head).starts_with("1.1 inner, 1.1 ")) << response.head.raw;
 }
 
-TEST_F(HopByHop, ALoopThroughOurselvesIsRefused) {
+TEST_P(HopByHop, ALoopThroughOurselvesIsRefused) {
   const Origin origin(scripts::answer_ok());
   EXPECT_EQ(ask(get(origin)).status, 200);
   const auto via = origin.wait_for_requests(1)[0].head.field("Via");
@@ -102,7 +103,7 @@ TEST_F(HopByHop, ALoopThroughOurselvesIsRefused) {
   EXPECT_EQ(origin.requests().size(), 1U);
 }
 
-TEST_F(HopByHop, TheProxysOwnListenerIsNeverATarget) {
+TEST_P(HopByHop, TheProxysOwnListenerIsNeverATarget) {
   const std::string self = proxy_.address().to_string();
   EXPECT_EQ(ask("GET http://" + self + "/ HTTP/1.1\r\nHost: " + self + "\r\n\r\n").status, 403);
   RawClient client = connect();
@@ -113,9 +114,10 @@ TEST_F(HopByHop, TheProxysOwnListenerIsNeverATarget) {
 
 // ---- Expect
 
-using Expect = PlainProxy;
+class Expect : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, Expect, testing::ValuesIn(both_transports), name_of_transport);
 
-TEST_F(Expect, IsForwardedAndItsInterimAnswerComesBack) {
+TEST_P(Expect, IsForwardedAndItsInterimAnswerComesBack) {
   const Origin origin([](OriginConnection& connection) {
     Stream& stream = connection.stream();
     const HttpHead head = parse_head(stream.read_until("\r\n\r\n"));
@@ -134,7 +136,7 @@ TEST_F(Expect, IsForwardedAndItsInterimAnswerComesBack) {
   EXPECT_EQ(response.body.content, "hello");
 }
 
-TEST_F(Expect, RefusedByTheOriginIsTheFinalAnswer) {
+TEST_P(Expect, RefusedByTheOriginIsTheFinalAnswer) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request_head();
     connection.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -144,7 +146,7 @@ TEST_F(Expect, RefusedByTheOriginIsTheFinalAnswer) {
   EXPECT_EQ(read_response(client).status, 417);
 }
 
-TEST_F(Expect, IsNotAnsweredWith100BeforeTheTargetWasChecked) {
+TEST_P(Expect, IsNotAnsweredWith100BeforeTheTargetWasChecked) {
   RawClient client = connect();
   const std::string forbidden = proxy_.address().to_string();
   client.send("POST http://" + forbidden + "/ HTTP/1.1\r\nHost: " + forbidden +
@@ -152,7 +154,7 @@ TEST_F(Expect, IsNotAnsweredWith100BeforeTheTargetWasChecked) {
   EXPECT_EQ(read_response(client).status, 403) << "the first answer, with no 100 before it";
 }
 
-TEST_F(Expect, OtherInterimAnswersReachTheClientToo) {
+TEST_P(Expect, OtherInterimAnswersReachTheClientToo) {
   const Origin origin(
       scripts::answer("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
                       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));

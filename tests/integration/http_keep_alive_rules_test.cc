@@ -8,9 +8,10 @@
 namespace payg::test {
 namespace {
 
-using KeepAlive = PlainProxy;
+class KeepAlive : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, KeepAlive, testing::ValuesIn(both_transports), name_of_transport);
 
-TEST_F(KeepAlive, PipelinedRequestsToDifferentHostsAreAnsweredInOrder) {
+TEST_P(KeepAlive, PipelinedRequestsToDifferentHostsAreAnsweredInOrder) {
   Signal second_is_sent;
   const Origin slow([&](OriginConnection& connection) {
     while (connection.read_request()) {
@@ -29,7 +30,7 @@ TEST_F(KeepAlive, PipelinedRequestsToDifferentHostsAreAnsweredInOrder) {
   EXPECT_EQ(slow.requests().at(1).body.content, "hello");
 }
 
-TEST_F(KeepAlive, AHundredPipelinedRequestsGetAHundredAnswers) {
+TEST_P(KeepAlive, AHundredPipelinedRequestsGetAHundredAnswers) {
   const Origin origin(scripts::answer_ok("answer"));
   RawClient client = connect();
   std::string all;
@@ -41,7 +42,7 @@ TEST_F(KeepAlive, AHundredPipelinedRequestsGetAHundredAnswers) {
   EXPECT_EQ(seen[99].head.start_line, "GET /99 HTTP/1.1");
 }
 
-TEST_F(KeepAlive, RefusalsHaveALengthAndLeaveTheConnectionUsable) {
+TEST_P(KeepAlive, RefusalsHaveALengthAndLeaveTheConnectionUsable) {
   const Origin origin(scripts::answer_ok());
   const std::string self = proxy_.address().to_string();
   RawClient client = connect();
@@ -53,7 +54,7 @@ TEST_F(KeepAlive, RefusalsHaveALengthAndLeaveTheConnectionUsable) {
   EXPECT_EQ(read_response(client).body.content, "ok");
 }
 
-TEST_F(KeepAlive, ARefusedTargetOfARequestWithABodyDoesNotMixUpTheNext) {
+TEST_P(KeepAlive, ARefusedTargetOfARequestWithABodyDoesNotMixUpTheNext) {
   const Origin origin(scripts::answer_ok());
   const std::string self = proxy_.address().to_string();
   RawClient client = connect();
@@ -66,7 +67,7 @@ TEST_F(KeepAlive, ARefusedTargetOfARequestWithABodyDoesNotMixUpTheNext) {
   EXPECT_EQ(origin.connections(), 0) << "a body was taken for a request";
 }
 
-TEST_F(KeepAlive, AnOriginConnectionIsUsedAgain) {
+TEST_P(KeepAlive, AnOriginConnectionIsUsedAgain) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   for (int i = 0; i < 3; ++i) {
@@ -76,7 +77,7 @@ TEST_F(KeepAlive, AnOriginConnectionIsUsedAgain) {
   EXPECT_EQ(origin.connections(), 1);
 }
 
-TEST_F(KeepAlive, ConnectionCloseIsHonoured) {
+TEST_P(KeepAlive, ConnectionCloseIsHonoured) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(get(origin, "Connection: close\r\n"));
@@ -84,7 +85,7 @@ TEST_F(KeepAlive, ConnectionCloseIsHonoured) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(KeepAlive, AnHttp10ClientIsClosedUnlessItAskedToStay) {
+TEST_P(KeepAlive, AnHttp10ClientIsClosedUnlessItAskedToStay) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(at(origin, "GET http://{origin}/ HTTP/1.0\r\n\r\n"));
@@ -92,7 +93,7 @@ TEST_F(KeepAlive, AnHttp10ClientIsClosedUnlessItAskedToStay) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(KeepAlive, AnOriginThatClosesAfterItsAnswerCostsTheClientNothing) {
+TEST_P(KeepAlive, AnOriginThatClosesAfterItsAnswerCostsTheClientNothing) {
   const Origin origin(
       scripts::answer_and_close("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"));
   RawClient client = connect();
@@ -114,7 +115,7 @@ Origin::Script die_on_second_request() {
   };
 }
 
-TEST_F(KeepAlive, AGetIsRetriedWhenAPooledConnectionDiesBeforeAnyAnswer) {
+TEST_P(KeepAlive, AGetIsRetriedWhenAPooledConnectionDiesBeforeAnyAnswer) {
   const Origin origin(die_on_second_request());
   RawClient client = connect();
   client.send(get(origin));
@@ -126,7 +127,7 @@ TEST_F(KeepAlive, AGetIsRetriedWhenAPooledConnectionDiesBeforeAnyAnswer) {
   EXPECT_EQ(seen[2].head.start_line, "GET /again HTTP/1.1");
 }
 
-TEST_F(KeepAlive, APostIsNeverRetried) {
+TEST_P(KeepAlive, APostIsNeverRetried) {
   const Origin origin(die_on_second_request());
   RawClient client = connect();
   client.send(get(origin));
@@ -142,7 +143,7 @@ TEST_F(KeepAlive, APostIsNeverRetried) {
   EXPECT_EQ(response.status, went_to_the_pooled_one ? 502 : 200);
 }
 
-TEST_F(KeepAlive, NothingIsRetriedAfterTheFirstByteOfAnAnswer) {
+TEST_P(KeepAlive, NothingIsRetriedAfterTheFirstByteOfAnAnswer) {
   const Origin origin([](OriginConnection& connection) {
     for (int count = 1; connection.read_request(); ++count) {
       if (count == 2) {
@@ -160,13 +161,13 @@ TEST_F(KeepAlive, NothingIsRetriedAfterTheFirstByteOfAnAnswer) {
   EXPECT_EQ(origin.requests().size(), 2U);
 }
 
-TEST_F(KeepAlive, AFreshConnectionThatDiesIsNotRetried) {
+TEST_P(KeepAlive, AFreshConnectionThatDiesIsNotRetried) {
   const Origin origin([](OriginConnection& connection) { connection.read_request(); });
   EXPECT_EQ(ask(get(origin)).status, 502);
   EXPECT_EQ(origin.requests().size(), 1U);
 }
 
-TEST_F(KeepAlive, AnOriginThatClosesItsIdleConnectionIsNotNoticedByTheClient) {
+TEST_P(KeepAlive, AnOriginThatClosesItsIdleConnectionIsNotNoticedByTheClient) {
   Signal closed;
   const Origin origin([&](OriginConnection& connection) {
     connection.read_request();
@@ -186,7 +187,7 @@ TEST_F(KeepAlive, AnOriginThatClosesItsIdleConnectionIsNotNoticedByTheClient) {
   EXPECT_EQ(read_response(client).status, 200);
 }
 
-TEST_F(KeepAlive, BytesBehindAResponseAreNotTheNextAnswer) {
+TEST_P(KeepAlive, BytesBehindAResponseAreNotTheNextAnswer) {
   std::atomic<int> answered{0};
   const Origin origin([&](OriginConnection& connection) {
     while (connection.read_request()) {
@@ -203,7 +204,7 @@ TEST_F(KeepAlive, BytesBehindAResponseAreNotTheNextAnswer) {
   EXPECT_EQ(read_response(client).body.content, "mine");
 }
 
-TEST_F(KeepAlive, EmptyLinesBeforeARequestAreOverlooked) {
+TEST_P(KeepAlive, EmptyLinesBeforeARequestAreOverlooked) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(post(origin, "Content-Length: 2\r\n", "hi") + "\r\n" + get(origin));
@@ -211,7 +212,7 @@ TEST_F(KeepAlive, EmptyLinesBeforeARequestAreOverlooked) {
   EXPECT_EQ(read_response(client).status, 200);
 }
 
-TEST_F(KeepAlive, AClientThatHalfClosesStillGetsItsAnswer) {
+TEST_P(KeepAlive, AClientThatHalfClosesStillGetsItsAnswer) {
   Signal client_is_done;
   const Origin origin([&](OriginConnection& connection) {
     connection.read_request();

@@ -20,16 +20,19 @@ std::string name_of_case(const testing::TestParamInfo<Param>& test) {
   return test.param.name;
 }
 
-class AFramingThatIsWrong : public PlainProxy, public testing::WithParamInterface<Framed> {};
+class AFramingThatIsWrong : public BothProxy, public testing::WithParamInterface<Framed> {};
 
 TEST_P(AFramingThatIsWrong, IsRefusedAndReachesNobody) {
-  const Origin origin(scripts::answer_ok());
-  RawClient client = connect();
-  client.send(post(origin, GetParam().fields, GetParam().body) + get(origin));
-  client.finish_sending();
-  EXPECT_EQ(read_response(client).status, 400);
-  EXPECT_EQ(client.read_to_end(), "") << "nothing behind it can be told from its body";
-  EXPECT_EQ(origin.connections(), 0);
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const Origin origin(scripts::answer_ok());
+    RawClient client = connect(transport);
+    client.send(post(origin, GetParam().fields, GetParam().body) + get(origin));
+    client.finish_sending();
+    EXPECT_EQ(read_response(client).status, 400);
+    EXPECT_EQ(client.read_to_end(), "") << "nothing behind it can be told from its body";
+    EXPECT_EQ(origin.connections(), 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -58,21 +61,24 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_case<Framed>);
 
 /// Encodings that may be handled or refused; what must not be is a third thing.
-class ATransferEncoding : public PlainProxy, public testing::WithParamInterface<Framed> {};
+class ATransferEncoding : public BothProxy, public testing::WithParamInterface<Framed> {};
 
 TEST_P(ATransferEncoding, IsHandledOrRefusedAndNeverGuessed) {
-  const Origin origin(scripts::answer_ok());
-  RawClient client = connect();
-  client.send(post(origin, GetParam().fields, GetParam().body));
-  client.finish_sending();
-  const auto response = read_final_response(client);
-  if (response.status == 200) {
-    const auto seen = origin.wait_for_requests(1);
-    EXPECT_EQ(seen[0].body.content, "hello") << seen[0].head.raw;
-    EXPECT_TRUE(seen[0].body.complete);
-  } else {
-    EXPECT_TRUE(response.status == 400 || response.status == 501) << response.head.raw;
-    EXPECT_EQ(origin.requests().size(), 0U);
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const Origin origin(scripts::answer_ok());
+    RawClient client = connect(transport);
+    client.send(post(origin, GetParam().fields, GetParam().body));
+    client.finish_sending();
+    const auto response = read_final_response(client);
+    if (response.status == 200) {
+      const auto seen = origin.wait_for_requests(1);
+      EXPECT_EQ(seen[0].body.content, "hello") << seen[0].head.raw;
+      EXPECT_TRUE(seen[0].body.complete);
+    } else {
+      EXPECT_TRUE(response.status == 400 || response.status == 501) << response.head.raw;
+      EXPECT_EQ(origin.requests().size(), 0U);
+    }
   }
 }
 
@@ -93,13 +99,16 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_case<Framed>);
 
 /// Codings that we do not know, or that are not the last: no handling is possible.
-class AnUnknownTransferEncoding : public PlainProxy, public testing::WithParamInterface<Framed> {};
+class AnUnknownTransferEncoding : public BothProxy, public testing::WithParamInterface<Framed> {};
 
 TEST_P(AnUnknownTransferEncoding, IsRefusedAndReachesNobody) {
-  const Origin origin(scripts::answer_ok());
-  const auto response = ask(post(origin, GetParam().fields, GetParam().body));
-  EXPECT_TRUE(response.status == 400 || response.status == 501) << response.head.raw;
-  EXPECT_EQ(origin.requests().size(), 0U);
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const Origin origin(scripts::answer_ok());
+    const auto response = ask(transport, post(origin, GetParam().fields, GetParam().body));
+    EXPECT_TRUE(response.status == 400 || response.status == 501) << response.head.raw;
+    EXPECT_EQ(origin.requests().size(), 0U);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -121,18 +130,21 @@ void PrintTo(const BadChunks& bad, std::ostream* out) {
   *out << bad.name;
 }
 
-class AChunkThatIsWrong : public PlainProxy, public testing::WithParamInterface<BadChunks> {};
+class AChunkThatIsWrong : public BothProxy, public testing::WithParamInterface<BadChunks> {};
 
 TEST_P(AChunkThatIsWrong, EndsTheRequestAndNeverLooksComplete) {
-  const Origin origin(scripts::answer_ok("should not be seen"));
-  RawClient client = connect();
-  client.send(post(origin, "Transfer-Encoding: chunked\r\n", GetParam().body) + get(origin));
-  client.finish_sending();
-  const std::string answer = client.read_to_end();
-  EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 400 ")) << answer;
-  for (const auto& seen : origin.requests()) {
-    EXPECT_TRUE(seen.head.start_line.starts_with("POST ")) << "a second request was made of its body";
-    EXPECT_FALSE(seen.body.complete) << seen.body.raw;
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const Origin origin(scripts::answer_ok("should not be seen"));
+    RawClient client = connect(transport);
+    client.send(post(origin, "Transfer-Encoding: chunked\r\n", GetParam().body) + get(origin));
+    client.finish_sending();
+    const std::string answer = client.read_to_end();
+    EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 400 ")) << answer;
+    for (const auto& seen : origin.requests()) {
+      EXPECT_TRUE(seen.head.start_line.starts_with("POST ")) << "a second request was made of its body";
+      EXPECT_FALSE(seen.body.complete) << seen.body.raw;
+    }
   }
 }
 
@@ -158,9 +170,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadChunks{"TrailersWithoutEnd", "5\r\nhello\r\n0\r\nX-T: " + std::string(200'000, 'x') + "\r\n\r\n"}),
     name_of_case<BadChunks>);
 
-using RequestBody = PlainProxy;
+class RequestBody : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, RequestBody, testing::ValuesIn(both_transports), name_of_transport);
 
-TEST_F(RequestBody, InChunksArrivesWithTheSameContent) {
+TEST_P(RequestBody, InChunksArrivesWithTheSameContent) {
   const Origin origin(scripts::answer_ok());
   const auto response =
       ask(post(origin, "Transfer-Encoding: chunked\r\n",
@@ -171,7 +184,7 @@ TEST_F(RequestBody, InChunksArrivesWithTheSameContent) {
   EXPECT_EQ(seen.head.count("Transfer-Encoding") + seen.head.count("Content-Length"), 1U) << seen.head.raw;
 }
 
-TEST_F(RequestBody, InChunksMayArriveOneByteAtATime) {
+TEST_P(RequestBody, InChunksMayArriveOneByteAtATime) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send_slowly(post(origin, "Transfer-Encoding: chunked\r\n", "5;x\r\nhello\r\n0\r\nA: b\r\n\r\n"));
@@ -179,7 +192,7 @@ TEST_F(RequestBody, InChunksMayArriveOneByteAtATime) {
   EXPECT_EQ(origin.wait_for_requests(1)[0].body.content, "hello");
 }
 
-TEST_F(RequestBody, OfAKnownLengthIsStreamedWhole) {
+TEST_P(RequestBody, OfAKnownLengthIsStreamedWhole) {
   const Origin origin(scripts::answer_ok());
   constexpr std::size_t size = 8 * 1024 * 1024;
   RawClient client = connect();
@@ -191,7 +204,7 @@ TEST_F(RequestBody, OfAKnownLengthIsStreamedWhole) {
   EXPECT_EQ(check.good_bytes(), size);
 }
 
-TEST_F(RequestBody, InManyLargeChunksIsStreamedWhole) {
+TEST_P(RequestBody, InManyLargeChunksIsStreamedWhole) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(post(origin, "Transfer-Encoding: chunked\r\n", ""));
@@ -207,7 +220,7 @@ TEST_F(RequestBody, InManyLargeChunksIsStreamedWhole) {
   EXPECT_EQ(check.good_bytes(), sent);
 }
 
-TEST_F(RequestBody, ReachesTheOriginBeforeItIsWhole) {
+TEST_P(RequestBody, ReachesTheOriginBeforeItIsWhole) {
   Signal half_arrived;
   const Origin origin([&](OriginConnection& connection) {
     connection.read_request_head();
@@ -224,7 +237,7 @@ TEST_F(RequestBody, ReachesTheOriginBeforeItIsWhole) {
   EXPECT_EQ(read_response(client).status, 200);
 }
 
-TEST_F(RequestBody, ThatEndsTooEarlyNeverLooksComplete) {
+TEST_P(RequestBody, ThatEndsTooEarlyNeverLooksComplete) {
   const Origin origin(scripts::answer_ok());
   {
     RawClient client = connect();
@@ -234,7 +247,7 @@ TEST_F(RequestBody, ThatEndsTooEarlyNeverLooksComplete) {
   EXPECT_FALSE(origin.wait_for_requests(1)[0].body.complete);
 }
 
-TEST_F(RequestBody, RepeatedWithTheSameLengthIsSentWithOneOrRefused) {
+TEST_P(RequestBody, RepeatedWithTheSameLengthIsSentWithOneOrRefused) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(post(origin, "Content-Length: 5\r\nContent-Length: 5\r\n", "hello"));
   if (response.status == 200) {
@@ -245,7 +258,7 @@ TEST_F(RequestBody, RepeatedWithTheSameLengthIsSentWithOneOrRefused) {
   }
 }
 
-TEST_F(RequestBody, InChunksFromHttp10IsHandledOrRefused) {
+TEST_P(RequestBody, InChunksFromHttp10IsHandledOrRefused) {
   const Origin origin(scripts::answer_ok());
   const auto response = ask(
       at(origin, "POST http://{origin}/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + hello_in_chunks));

@@ -7,7 +7,8 @@
 namespace payg::test {
 namespace {
 
-using ResponseBody = PlainProxy;
+class ResponseBody : public EitherProxy {};
+INSTANTIATE_TEST_SUITE_P(By, ResponseBody, testing::ValuesIn(both_transports), name_of_transport);
 
 /// The connection can still be used: the next answer is not mixed up with the last one's body.
 void expect_next_answer_is_clean(RawClient& client, const Origin& origin) {
@@ -27,7 +28,7 @@ Origin::Script answer_or_next(std::string response) {
   };
 }
 
-TEST_F(ResponseBody, IsAbsentAfterHeadWhateverTheFieldsSay) {
+TEST_P(ResponseBody, IsAbsentAfterHeadWhateverTheFieldsSay) {
   const Origin origin(answer_or_next("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"));
   RawClient client = connect();
   client.send(at(origin, "HEAD http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n\r\n"));
@@ -37,7 +38,7 @@ TEST_F(ResponseBody, IsAbsentAfterHeadWhateverTheFieldsSay) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, IsAbsentAfterHeadOfAChunkedResource) {
+TEST_P(ResponseBody, IsAbsentAfterHeadOfAChunkedResource) {
   const Origin origin(answer_or_next("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
   RawClient client = connect();
   client.send(at(origin, "HEAD http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n\r\n"));
@@ -45,7 +46,7 @@ TEST_F(ResponseBody, IsAbsentAfterHeadOfAChunkedResource) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, IsAbsentIn204) {
+TEST_P(ResponseBody, IsAbsentIn204) {
   const Origin origin(answer_or_next("HTTP/1.1 204 No Content\r\n\r\n"));
   RawClient client = connect();
   client.send(get(origin));
@@ -55,7 +56,7 @@ TEST_F(ResponseBody, IsAbsentIn204) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, IsAbsentIn304EvenWithALength) {
+TEST_P(ResponseBody, IsAbsentIn304EvenWithALength) {
   const Origin origin(
       answer_or_next("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n"));
   RawClient client = connect();
@@ -64,7 +65,7 @@ TEST_F(ResponseBody, IsAbsentIn304EvenWithALength) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, InChunksArrivesWithTheSameContent) {
+TEST_P(ResponseBody, InChunksArrivesWithTheSameContent) {
   const Origin origin(
       answer_or_next("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                      "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-T: t\r\n\r\n"));
@@ -76,7 +77,7 @@ TEST_F(ResponseBody, InChunksArrivesWithTheSameContent) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, InChunksGoesToAnHttp10ClientUntilClose) {
+TEST_P(ResponseBody, InChunksGoesToAnHttp10ClientUntilClose) {
   const Origin origin(
       scripts::answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
   const auto response = ask(at(origin, "GET http://{origin}/ HTTP/1.0\r\n\r\n"));
@@ -84,7 +85,7 @@ TEST_F(ResponseBody, InChunksGoesToAnHttp10ClientUntilClose) {
   EXPECT_EQ(response.body.content, "hello");
 }
 
-TEST_F(ResponseBody, UntilCloseArrivesWhole) {
+TEST_P(ResponseBody, UntilCloseArrivesWhole) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request();
     connection.send("HTTP/1.1 200 OK\r\n\r\n");
@@ -98,7 +99,7 @@ TEST_F(ResponseBody, UntilCloseArrivesWhole) {
   EXPECT_EQ(check.good_bytes(), 3'000'000U);
 }
 
-TEST_F(ResponseBody, OfAKnownLengthIsStreamedWhole) {
+TEST_P(ResponseBody, OfAKnownLengthIsStreamedWhole) {
   const Origin origin(scripts::pattern_download(16'000'000));
   const auto response = ask(get(origin));
   EXPECT_EQ(response.field("Content-Length"), "16000000");
@@ -107,7 +108,7 @@ TEST_F(ResponseBody, OfAKnownLengthIsStreamedWhole) {
   EXPECT_EQ(check.good_bytes(), 16'000'000U);
 }
 
-TEST_F(ResponseBody, ReachesTheClientBeforeItIsWhole) {
+TEST_P(ResponseBody, ReachesTheClientBeforeItIsWhole) {
   Signal half_seen;
   const Origin origin([&](OriginConnection& connection) {
     connection.read_request();
@@ -132,22 +133,25 @@ void PrintTo(const BrokenResponse& broken, std::ostream* out) {
   *out << broken.name;
 }
 
-class ABrokenResponse : public PlainProxy, public testing::WithParamInterface<BrokenResponse> {};
+class ABrokenResponse : public BothProxy, public testing::WithParamInterface<BrokenResponse> {};
 
 TEST_P(ABrokenResponse, Becomes502AndIsNotPassedOn) {
-  const Origin origin(scripts::answer(GetParam().raw));
-  RawClient client = connect();
-  client.send(get(origin));
-  const auto response = read_response(client);
-  EXPECT_EQ(response.status, 502) << response.head.raw;
-  EXPECT_TRUE(response.head.has("Proxy-Status"));
-  EXPECT_EQ(response.body.content.find("smuggled"), std::string::npos);
-  client.send(get(origin));
-  client.finish_sending();
-  client.read_to_end();
-  std::set<int> used;
-  for (const auto& seen : origin.requests()) {
-    EXPECT_TRUE(used.insert(seen.connection).second) << "an origin connection that broke was used again";
+  for (const Transport transport : both_transports) {
+    SCOPED_TRACE(testing::PrintToString(transport));
+    const Origin origin(scripts::answer(GetParam().raw));
+    RawClient client = connect(transport);
+    client.send(get(origin));
+    const auto response = read_response(client);
+    EXPECT_EQ(response.status, 502) << response.head.raw;
+    EXPECT_TRUE(response.head.has("Proxy-Status"));
+    EXPECT_EQ(response.body.content.find("smuggled"), std::string::npos);
+    client.send(get(origin));
+    client.finish_sending();
+    client.read_to_end();
+    std::set<int> used;
+    for (const auto& seen : origin.requests()) {
+      EXPECT_TRUE(used.insert(seen.connection).second) << "an origin connection that broke was used again";
+    }
   }
 }
 
@@ -170,14 +174,14 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenResponse{"HeadTooLarge", "HTTP/1.1 200 OK\r\nX-A: " + std::string(80'000, 'a') + "\r\n\r\n"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-TEST_F(ResponseBody, ThatEndsBeforeItsLengthIsNeverMadeToLookComplete) {
+TEST_P(ResponseBody, ThatEndsBeforeItsLengthIsNeverMadeToLookComplete) {
   const Origin origin(scripts::answer_and_close("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"));
   const auto response = ask(get(origin));
   EXPECT_EQ(response.body.content, "hello");
   EXPECT_FALSE(response.body.complete);
 }
 
-TEST_F(ResponseBody, ThatEndsBeforeItsLastChunkIsNeverMadeToLookComplete) {
+TEST_P(ResponseBody, ThatEndsBeforeItsLastChunkIsNeverMadeToLookComplete) {
   const Origin origin(
       scripts::answer_and_close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"));
   const auto response = ask(get(origin));
@@ -185,7 +189,7 @@ TEST_F(ResponseBody, ThatEndsBeforeItsLastChunkIsNeverMadeToLookComplete) {
   EXPECT_FALSE(response.body.complete);
 }
 
-TEST_F(ResponseBody, WithABrokenChunkIsNeverMadeToLookComplete) {
+TEST_P(ResponseBody, WithABrokenChunkIsNeverMadeToLookComplete) {
   const Origin origin(scripts::answer_and_close(
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n"));
   const auto response = ask(get(origin));
@@ -193,7 +197,7 @@ TEST_F(ResponseBody, WithABrokenChunkIsNeverMadeToLookComplete) {
   EXPECT_FALSE(response.body.complete);
 }
 
-TEST_F(ResponseBody, ToHttp10ThatEndsTooEarlyDoesNotEndInOrder) {
+TEST_P(ResponseBody, ToHttp10ThatEndsTooEarlyDoesNotEndInOrder) {
   const Origin origin(
       scripts::answer_and_close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"));
   RawClient client = connect();
@@ -202,13 +206,13 @@ TEST_F(ResponseBody, ToHttp10ThatEndsTooEarlyDoesNotEndInOrder) {
   EXPECT_TRUE(client.was_reset()) << "an orderly close is how an HTTP/1.0 response says that it is whole";
 }
 
-TEST_F(ResponseBody, FromAnOriginThatClosesWithoutAWordIs502) {
+TEST_P(ResponseBody, FromAnOriginThatClosesWithoutAWordIs502) {
   const Origin origin([](OriginConnection& connection) { connection.read_request(); });
   EXPECT_EQ(ask(post(origin, "Content-Length: 2\r\n", "hi")).status, 502);
   EXPECT_EQ(origin.requests().size(), 1U) << "a POST is sent once";
 }
 
-TEST_F(ResponseBody, ThatComesEarlyIsDeliveredAndItsConnectionNotUsedAgain) {
+TEST_P(ResponseBody, ThatComesEarlyIsDeliveredAndItsConnectionNotUsedAgain) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request_head();
     connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
@@ -227,7 +231,7 @@ TEST_F(ResponseBody, ThatComesEarlyIsDeliveredAndItsConnectionNotUsedAgain) {
   EXPECT_NE(seen[0].connection, seen[1].connection) << "its request body was never finished";
 }
 
-TEST_F(ResponseBody, IsFramedByAFieldWhoseNameIsFollowedBySpaces) {
+TEST_P(ResponseBody, IsFramedByAFieldWhoseNameIsFollowedBySpaces) {
   // RFC 9112 §5.1: a proxy removes such white space from a response before it hands it on.
   const Origin origin(answer_or_next("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"));
   RawClient client = connect();
@@ -241,7 +245,7 @@ TEST_F(ResponseBody, IsFramedByAFieldWhoseNameIsFollowedBySpaces) {
 
 // ---- Upgrade
 
-TEST_F(ResponseBody, Of101TurnsAnUpgradeIntoATunnel) {
+TEST_P(ResponseBody, Of101TurnsAnUpgradeIntoATunnel) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request_head();
     connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: own\r\n\r\nfirst");
@@ -259,7 +263,7 @@ TEST_F(ResponseBody, Of101TurnsAnUpgradeIntoATunnel) {
   EXPECT_EQ(client.read_exactly(19), "not HTTP \x01\x02\x03 at all");
 }
 
-TEST_F(ResponseBody, Of200ToAnUpgradeIsAnOrdinaryOne) {
+TEST_P(ResponseBody, Of200ToAnUpgradeIsAnOrdinaryOne) {
   const Origin origin(answer_or_next("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
   RawClient client = connect();
   client.send(get(origin, "Connection: Upgrade\r\nUpgrade: own\r\n"));
@@ -267,7 +271,18 @@ TEST_F(ResponseBody, Of200ToAnUpgradeIsAnOrdinaryOne) {
   expect_next_answer_is_clean(client, origin);
 }
 
-TEST_F(ResponseBody, Of101ThatNobodyAskedForIsRefused) {
+TEST_P(ResponseBody, Of200ToAnUpgradeMakesARequestOfWhatStandsBehindIt) {
+  const Origin origin(scripts::answer_ok());
+  RawClient client = connect();
+  client.send(get(origin, "Connection: upgrade\r\nUpgrade: chat\r\n") + get(origin, {}, "/behind"));
+  EXPECT_EQ(read_response(client).status, 200);
+  EXPECT_EQ(read_response(client).status, 200);
+  const auto seen = origin.wait_for_requests(2);
+  EXPECT_EQ(seen[1].head.start_line, "GET /behind HTTP/1.1") << "its target was rewritten: it was read";
+  EXPECT_TRUE(seen[1].head.has("Via"));
+}
+
+TEST_P(ResponseBody, Of101ThatNobodyAskedForIsRefused) {
   const Origin origin(
       scripts::answer("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: own\r\n\r\n"));
   EXPECT_EQ(ask(get(origin)).status, 502);

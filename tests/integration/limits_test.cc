@@ -7,32 +7,34 @@
 namespace payg::test {
 namespace {
 
-class HandshakeTimeout : public PlainProxy {
+class HandshakeTimeout : public EitherProxy {
  protected:
-  HandshakeTimeout() : PlainProxy(ProxySettings{.proxy_lines = {"handshake_timeout = \"500ms\""}}) {}
+  HandshakeTimeout() : EitherProxy(ProxySettings{.proxy_lines = {"handshake_timeout = \"500ms\""}}) {}
 };
 
-TEST_F(HandshakeTimeout, AnswersAHeadThatDoesNotBecomeWholeWith408) {
+INSTANTIATE_TEST_SUITE_P(By, HandshakeTimeout, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(HandshakeTimeout, AnswersAHeadThatDoesNotBecomeWholeWith408) {
   RawClient client = connect();
   client.send("GET http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ");
   EXPECT_EQ(read_response(client).status, 408);
   EXPECT_EQ(client.read_to_end(), "");
 }
 
-TEST_F(HandshakeTimeout, IsNotPutOffByAByteNowAndThen) {
+TEST_P(HandshakeTimeout, IsNotPutOffByAByteNowAndThen) {
   RawClient client = connect();
   client.send("GET http://127.0.0.1/ HTTP/1.1\r\nX: ");
   while (!client.readable_within(std::chrono::milliseconds(50))) ASSERT_TRUE(client.try_send("a"));
   EXPECT_EQ(read_response(client).status, 408);
 }
 
-TEST_F(HandshakeTimeout, ClosesAClientThatSaysNothing) {
+TEST_P(HandshakeTimeout, ClosesAClientThatSaysNothing) {
   RawClient client = connect();
   const std::string answer = client.read_to_end();
   EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 408 ")) << answer;
 }
 
-TEST_F(HandshakeTimeout, ClosesAHalfSpokenSocksHandshake) {
+TEST_P(HandshakeTimeout, ClosesAHalfSpokenSocksHandshake) {
   RawClient client = connect();
   client.send(socks::greeting(socks::no_authentication));
   EXPECT_EQ(client.read_exactly(2).substr(0, 1), "\x05");
@@ -40,7 +42,7 @@ TEST_F(HandshakeTimeout, ClosesAHalfSpokenSocksHandshake) {
   EXPECT_LE(client.read_to_end().size(), 10U);
 }
 
-TEST_F(HandshakeTimeout, DoesNotConcernATunnelThatIsOpen) {
+TEST_P(HandshakeTimeout, DoesNotConcernATunnelThatIsOpen) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
@@ -50,12 +52,14 @@ TEST_F(HandshakeTimeout, DoesNotConcernATunnelThatIsOpen) {
   EXPECT_EQ(client.read_exactly(10), "still here");
 }
 
-class IdleTimeout : public PlainProxy {
+class IdleTimeout : public EitherProxy {
  protected:
-  IdleTimeout() : PlainProxy(ProxySettings{.proxy_lines = {"idle_timeout = \"500ms\""}}) {}
+  IdleTimeout() : EitherProxy(ProxySettings{.proxy_lines = {"idle_timeout = \"500ms\""}}) {}
 };
 
-TEST_F(IdleTimeout, ClosesATunnelInWhichNothingMoves) {
+INSTANTIATE_TEST_SUITE_P(By, IdleTimeout, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(IdleTimeout, ClosesATunnelInWhichNothingMoves) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
@@ -64,14 +68,14 @@ TEST_F(IdleTimeout, ClosesATunnelInWhichNothingMoves) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(IdleTimeout, ClosesAnIdleSocksTunnel) {
+TEST_P(IdleTimeout, ClosesAnIdleSocksTunnel) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   ASSERT_EQ(socks::open(client, socks::connect_to(origin.address())).code, 0);
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(IdleTimeout, ClosesAnIdleKeepAliveConnection) {
+TEST_P(IdleTimeout, ClosesAnIdleKeepAliveConnection) {
   const Origin origin(scripts::answer_ok());
   RawClient client = connect();
   client.send(get(origin));
@@ -79,7 +83,7 @@ TEST_F(IdleTimeout, ClosesAnIdleKeepAliveConnection) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(IdleTimeout, DoesNotCloseATunnelInWhichBytesMoveOneWay) {
+TEST_P(IdleTimeout, DoesNotCloseATunnelInWhichBytesMoveOneWay) {
   Signal stop;
   const Origin origin([&](OriginConnection& connection) {
     while (!stop.is_set() && !connection.stream().readable_within(std::chrono::milliseconds(100))) {
@@ -93,12 +97,46 @@ TEST_F(IdleTimeout, DoesNotCloseATunnelInWhichBytesMoveOneWay) {
   stop.set();
 }
 
-TEST_F(IdleTimeout, OfAnOriginThatNeverAnswersIs504) {
+TEST_P(IdleTimeout, OfAnOriginThatNeverAnswersIs504) {
   const Origin origin([](OriginConnection& connection) {
     connection.read_request();
     connection.stream().read_to_end();
   });
   EXPECT_EQ(ask(get(origin)).status, 504);
+}
+
+TEST_P(IdleTimeout, EndsARequestWhoseBodyDoesNotCome) {
+  const Origin origin(scripts::answer_ok());
+  RawClient client = connect();
+  client.send(post(origin, "Content-Length: 10\r\n", "hello"));
+  EXPECT_EQ(read_response(client).status, 504);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_FALSE(origin.wait_for_requests(1)[0].body.complete);
+}
+
+TEST_P(IdleTimeout, ClosesATunnelWhoseClientReadsNothing) {
+  Signal closed;
+  const Origin origin([&](OriginConnection& connection) {
+    while (connection.stream().try_send(Pattern::at(0, 65'536))) {
+    }
+    closed.set();
+  });
+  RawClient client = proxy_.connect(ReceiveBuffer::small);
+  ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
+  closed.wait();
+}
+
+TEST_P(IdleTimeout, ClosesATunnelThatIsHalfOpen) {
+  Signal over;
+  const Origin origin([&](OriginConnection& connection) {
+    connection.stream().read_to_end();
+    over.wait();  // and says nothing itself
+  });
+  RawClient client = connect();
+  ASSERT_EQ(http_connect(client, origin.authority()).status, 200);
+  client.finish_sending();
+  EXPECT_TRUE(client.at_end());
+  over.set();
 }
 
 class ConnectionsOfAUser : public testing::Test {
@@ -205,22 +243,25 @@ TEST(ConnectionsInAll, AreNoMoreThanThereAreDescriptorsToServeThem) {
   }
 }
 
-TEST(StalledClients, CostAFixedAmountOfMemory) {
-  ProxyProcess proxy;
+class StalledClients : public EitherProxy {};
+
+INSTANTIATE_TEST_SUITE_P(By, StalledClients, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(StalledClients, CostAFixedAmountOfMemory) {
   const Origin origin(scripts::pattern_stream(1'000'000'000));
   std::list<RawClient> stalled;
   for (int i = 0; i < 20; ++i) {
-    stalled.emplace_back(proxy.address(), ReceiveBuffer::small);
+    stalled.push_back(proxy_.connect(ReceiveBuffer::small));
     ASSERT_EQ(http_connect(stalled.back(), origin.authority()).status, 200);
   }
-  const std::size_t before = proxy.process().resident_bytes();
+  const std::size_t before = proxy_.process().resident_bytes();
   // While a reader beside them gets 100 MB, buffers without a bound would take as much for each of them.
-  RawClient reader = proxy.connect();
+  RawClient reader = proxy_.connect();
   ASSERT_EQ(http_connect(reader, origin.authority()).status, 200);
   PatternCheck check;
   while (check.good_bytes() < 100'000'000 && check.intact()) check.feed(reader.read_some());
   EXPECT_TRUE(check.intact());
-  const std::size_t after = proxy.process().resident_bytes();
+  const std::size_t after = proxy_.process().resident_bytes();
   EXPECT_LT(after, before + 200'000'000);
   for (auto& client : stalled) EXPECT_EQ(client.read_some(1), Pattern::bytes(0, 1));
 }

@@ -68,14 +68,14 @@ int MeteredProxy::live_sessions(const Account& account) const {
 }
 
 RawClient MeteredProxy::http_tunnel(const Account& account, const Origin& origin) const {
-  RawClient client(proxy_->address(), ReceiveBuffer::small);
+  RawClient client = proxy_->connect(ReceiveBuffer::small);
   const auto response = http_connect(client, origin.authority(), account.name, account.token);
   if (response.status != 200) throw HarnessError("no tunnel: " + response.head.raw + response.body.content);
   return client;
 }
 
 RawClient MeteredProxy::socks_tunnel(const Account& account, const Origin& origin) const {
-  RawClient client(proxy_->address(), ReceiveBuffer::small);
+  RawClient client = proxy_->connect(ReceiveBuffer::small);
   const auto reply = socks::open(client, socks::connect_to(origin.address()), account.name, account.token);
   if (reply.code != 0) throw HarnessError("no SOCKS5 tunnel: " + std::to_string(reply.code));
   return client;

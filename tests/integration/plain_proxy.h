@@ -31,6 +31,42 @@ class PlainProxy : public testing::Test {
   ProxyProcess proxy_;
 };
 
+inline void PrintTo(Transport transport, std::ostream* out) {
+  *out << (transport == Transport::plain ? "Plain" : "Tls");
+}
+inline std::string name_of_transport(const testing::TestParamInfo<Transport>& test) {
+  return test.param == Transport::plain ? "Plain" : "Tls";
+}
+
+/// The same, and its clients speak what the parameter says.
+class EitherProxy : public PlainProxy, public testing::WithParamInterface<Transport> {
+ protected:
+  explicit EitherProxy(ProxySettings settings = {}) : PlainProxy(by(GetParam(), std::move(settings))) {}
+
+ private:
+  static ProxySettings by(Transport transport, ProxySettings settings) {
+    settings.transport = transport;
+    return settings;
+  }
+};
+
+/// One with a listener for each transport: for tests of many cases, which go through all of them by both.
+class BothProxy : public PlainProxy {
+ protected:
+  BothProxy()
+      : PlainProxy(ProxySettings{.listeners = {"127.0.0.1:0", "127.0.0.1:0"},
+                                 .transports = {Transport::plain, Transport::tls}}) {}
+
+  RawClient connect(Transport transport) const {
+    return proxy_.connect(transport == Transport::plain ? 0 : 1);
+  }
+  HttpResponse ask(Transport transport, std::string_view raw) const {
+    RawClient client = connect(transport);
+    client.send(raw);
+    return read_final_response(client);
+  }
+};
+
 /// `text` with every "{origin}" replaced by the origin's "address:port".
 inline std::string at(const Origin& origin, std::string text) {
   constexpr std::string_view mark = "{origin}";

@@ -23,7 +23,7 @@ class Ending {
   std::promise<void> seen_;
 };
 
-class Resets : public PlainProxy {
+class Resets : public EitherProxy {
  protected:
   RawClient tunnel_to(const Origin& origin) const {
     RawClient client = connect();
@@ -32,7 +32,9 @@ class Resets : public PlainProxy {
   }
 };
 
-TEST_F(Resets, OfATargetComeBehindItsLastWords) {
+INSTANTIATE_TEST_SUITE_P(By, Resets, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(Resets, OfATargetComeBehindItsLastWords) {
   const Origin origin([](OriginConnection& connection) {
     connection.stream().read_exactly(1);
     connection.send("last words");
@@ -43,7 +45,7 @@ TEST_F(Resets, OfATargetComeBehindItsLastWords) {
   EXPECT_EQ(client.read_to_end(), "last words");
 }
 
-TEST_F(Resets, OfAnIdleTunnelsClientReachItsTarget) {
+TEST_P(Resets, OfAnIdleTunnelsClientReachItsTarget) {
   Ending ending;
   const Origin origin(
       ending.after([](OriginConnection& connection) { connection.stream().read_exactly(1); }));
@@ -53,7 +55,7 @@ TEST_F(Resets, OfAnIdleTunnelsClientReachItsTarget) {
   EXPECT_TRUE(ending.comes());
 }
 
-TEST_F(Resets, OfAnIdleTunnelsTargetReachItsClient) {
+TEST_P(Resets, OfAnIdleTunnelsTargetReachItsClient) {
   const Origin origin([](OriginConnection& connection) {
     connection.stream().read_exactly(1);
     connection.reset();
@@ -63,7 +65,7 @@ TEST_F(Resets, OfAnIdleTunnelsTargetReachItsClient) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(Resets, OfAClientThatWaitsForItsAnswerEndTheRequest) {
+TEST_P(Resets, OfAClientThatWaitsForItsAnswerEndTheRequest) {
   Ending ending;
   const Origin origin(ending.after([](OriginConnection& connection) { connection.read_request(); }));
   RawClient client = connect();
@@ -73,7 +75,7 @@ TEST_F(Resets, OfAClientThatWaitsForItsAnswerEndTheRequest) {
   EXPECT_TRUE(ending.comes());
 }
 
-TEST_F(Resets, OfAClientInTheMiddleOfItsAnswerEndTheRequest) {
+TEST_P(Resets, OfAClientInTheMiddleOfItsAnswerEndTheRequest) {
   Ending ending;
   const Origin origin(ending.after([](OriginConnection& connection) {
     connection.read_request();
@@ -86,7 +88,7 @@ TEST_F(Resets, OfAClientInTheMiddleOfItsAnswerEndTheRequest) {
   EXPECT_TRUE(ending.comes());
 }
 
-TEST_F(Resets, AreNotWhatAHalfCloseIs) {
+TEST_P(Resets, AreNotWhatAHalfCloseIs) {
   const Origin origin(scripts::answer_ok("still here"));
   RawClient client = connect();
   client.send(get(origin));
@@ -94,7 +96,7 @@ TEST_F(Resets, AreNotWhatAHalfCloseIs) {
   EXPECT_EQ(read_response(client).body.content, "still here");
 }
 
-TEST_F(Resets, AndHalfClosesBehindAWholeSocksHandshakeDiffer) {
+TEST_P(Resets, AndHalfClosesBehindAWholeSocksHandshakeDiffer) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send(socks::greeting(socks::no_authentication));
@@ -105,7 +107,7 @@ TEST_F(Resets, AndHalfClosesBehindAWholeSocksHandshakeDiffer) {
   EXPECT_EQ(client.read_to_end(), "all at once");
 }
 
-TEST_F(Resets, DoNotLetTheBodyOfAnOptionsAnsweredHereBecomeARequest) {
+TEST_P(Resets, DoNotLetTheBodyOfAnOptionsAnsweredHereBecomeARequest) {
   const Origin origin(scripts::answer_ok());
   const std::string smuggled = get(origin, {}, "/smuggled");
   RawClient client = connect();

@@ -7,9 +7,9 @@ namespace {
 
 using namespace std::string_literals;
 
-class Socks5 : public PlainProxy {
+class Socks5 : public EitherProxy {
  protected:
-  explicit Socks5(ProxySettings settings = {}) : PlainProxy(std::move(settings)) {}
+  explicit Socks5(ProxySettings settings = {}) : EitherProxy(std::move(settings)) {}
 
   /// The reply to a request that follows a handshake without credentials.
   socks::Reply reply_to(const std::string& request) const {
@@ -18,7 +18,9 @@ class Socks5 : public PlainProxy {
   }
 };
 
-TEST_F(Socks5, ConnectToAnIpv4AddressCarriesBytes) {
+INSTANTIATE_TEST_SUITE_P(By, Socks5, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(Socks5, ConnectToAnIpv4AddressCarriesBytes) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   const auto reply = socks::open(client, socks::connect_to(origin.address()));
@@ -29,7 +31,7 @@ TEST_F(Socks5, ConnectToAnIpv4AddressCarriesBytes) {
   EXPECT_EQ(client.read_exactly(5), "hello");
 }
 
-TEST_F(Socks5, ConnectToAnIpv6AddressCarriesBytes) {
+TEST_P(Socks5, ConnectToAnIpv6AddressCarriesBytes) {
   const Origin origin(scripts::echo(), "[::1]:0");
   RawClient client = connect();
   EXPECT_EQ(socks::open(client, socks::connect_to(origin.address())).code, 0);
@@ -37,14 +39,14 @@ TEST_F(Socks5, ConnectToAnIpv6AddressCarriesBytes) {
   EXPECT_EQ(client.read_exactly(5), "hello");
 }
 
-TEST_F(Socks5, ADomainThatIsAnAddressLiteralIsThatAddress) {
+TEST_P(Socks5, ADomainThatIsAnAddressLiteralIsThatAddress) {
   const Origin origin(scripts::echo());
   EXPECT_EQ(reply_to(socks::connect_to_name("127.0.0.1", origin.address().port())).code, 0);
   const Origin origin6(scripts::echo(), "[::1]:0");
   EXPECT_EQ(reply_to(socks::connect_to_name("::1", origin6.address().port())).code, 0);
 }
 
-TEST_F(Socks5, TheReplyNamesTheAddressThatTheConnectionLeavesBy) {
+TEST_P(Socks5, TheReplyNamesTheAddressThatTheConnectionLeavesBy) {
   const Origin origin([](OriginConnection& connection) {
     connection.send(connection.stream().peer().to_string() + "\n");
     connection.stream().read_to_end();
@@ -56,7 +58,7 @@ TEST_F(Socks5, TheReplyNamesTheAddressThatTheConnectionLeavesBy) {
   EXPECT_EQ("127.0.0.1:" + std::to_string(reply.port) + "\n", client.read_until("\n"));
 }
 
-TEST_F(Socks5, EveryStageMayArriveOneByteAtATime) {
+TEST_P(Socks5, EveryStageMayArriveOneByteAtATime) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send_slowly(socks::greeting("\x01\x00"s));
@@ -67,7 +69,7 @@ TEST_F(Socks5, EveryStageMayArriveOneByteAtATime) {
   EXPECT_EQ(client.read_exactly(4), "slow");
 }
 
-TEST_F(Socks5, EverythingMayArriveAtOnce) {
+TEST_P(Socks5, EverythingMayArriveAtOnce) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send(socks::greeting(socks::no_authentication) + socks::connect_to(origin.address()) + "early");
@@ -76,14 +78,14 @@ TEST_F(Socks5, EverythingMayArriveAtOnce) {
   EXPECT_EQ(client.read_exactly(5), "early");
 }
 
-TEST_F(Socks5, AGreetingWithoutMethodsIsRefused) {
+TEST_P(Socks5, AGreetingWithoutMethodsIsRefused) {
   RawClient client = connect();
   client.send("\x05\x00"s);
   const std::string answer = client.read_to_end();
   EXPECT_TRUE(answer.empty() || answer == "\x05\xff"s);
 }
 
-TEST_F(Socks5, AGreetingMayOfferAllMethods) {
+TEST_P(Socks5, AGreetingMayOfferAllMethods) {
   const Origin origin(scripts::echo());
   std::string methods;
   for (int method = 254; method >= 0; --method) methods += static_cast<char>(method);
@@ -100,13 +102,13 @@ TEST_F(Socks5, AGreetingMayOfferAllMethods) {
   EXPECT_EQ(socks::read_reply(client).code, 0);
 }
 
-TEST_F(Socks5, MethodsThatWeDoNotSpeakAreAnsweredWithNoneAcceptable) {
+TEST_P(Socks5, MethodsThatWeDoNotSpeakAreAnsweredWithNoneAcceptable) {
   RawClient client = connect();
   client.send(socks::greeting("\x01\x03\x80"s));
   EXPECT_EQ(client.read_to_end(), "\x05\xff"s);
 }
 
-TEST_F(Socks5, CredentialsOfAnyLengthPassAPlainProxy) {
+TEST_P(Socks5, CredentialsOfAnyLengthPassAPlainProxy) {
   const Origin origin(scripts::echo());
   for (const std::size_t length : {std::size_t{1}, std::size_t{255}}) {
     RawClient client = connect();
@@ -119,7 +121,7 @@ TEST_F(Socks5, CredentialsOfAnyLengthPassAPlainProxy) {
   }
 }
 
-TEST_F(Socks5, APasswordMessageOfAnotherVersionIsRefused) {
+TEST_P(Socks5, APasswordMessageOfAnotherVersionIsRefused) {
   RawClient client = connect();
   client.send(socks::greeting(socks::user_and_password));
   ASSERT_EQ(client.read_exactly(2), "\x05\x02"s);
@@ -130,24 +132,24 @@ TEST_F(Socks5, APasswordMessageOfAnotherVersionIsRefused) {
 
 // ---- refusals
 
-TEST_F(Socks5, BindIsNotSupported) {
+TEST_P(Socks5, BindIsNotSupported) {
   const Origin origin(scripts::echo());
   EXPECT_EQ(reply_to(socks::request(socks::bind, socks::ipv4, "\x7f\x00\x00\x01"s, 80)).code, 7);
 }
 
-TEST_F(Socks5, AnUnknownCommandIsNotSupported) {
+TEST_P(Socks5, AnUnknownCommandIsNotSupported) {
   EXPECT_EQ(reply_to(socks::request(9, socks::ipv4, "\x7f\x00\x00\x01"s, 80)).code, 7);
 }
 
-TEST_F(Socks5, AnUnknownAddressTypeIsNamedAsTheReason) {
+TEST_P(Socks5, AnUnknownAddressTypeIsNamedAsTheReason) {
   EXPECT_EQ(reply_to(socks::request(socks::connect, 2, "\x7f\x00\x00\x01"s, 80)).code, 8);
 }
 
-TEST_F(Socks5, PortZeroIsRefused) {
+TEST_P(Socks5, PortZeroIsRefused) {
   EXPECT_EQ(reply_to(socks::request(socks::connect, socks::ipv4, "\x7f\x00\x00\x01"s, 0)).code, 1);
 }
 
-TEST_F(Socks5, AReservedByteThatIsSetIsRefused) {
+TEST_P(Socks5, AReservedByteThatIsSetIsRefused) {
   const Origin origin(scripts::echo());
   std::string request = socks::connect_to(origin.address());
   request[2] = 1;
@@ -155,7 +157,7 @@ TEST_F(Socks5, AReservedByteThatIsSetIsRefused) {
   EXPECT_EQ(origin.connections(), 0);
 }
 
-TEST_F(Socks5, ARequestOfAnotherVersionIsRefused) {
+TEST_P(Socks5, ARequestOfAnotherVersionIsRefused) {
   const Origin origin(scripts::echo());
   std::string request = socks::connect_to(origin.address());
   request[0] = 4;
@@ -167,21 +169,21 @@ TEST_F(Socks5, ARequestOfAnotherVersionIsRefused) {
   EXPECT_EQ(origin.connections(), 0);
 }
 
-TEST_F(Socks5, AnEmptyDomainIsRefused) {
+TEST_P(Socks5, AnEmptyDomainIsRefused) {
   EXPECT_EQ(reply_to(socks::connect_to_name("", 80)).code, 1);
 }
 
-TEST_F(Socks5, ADomainThatIsNoNameIsRefused) {
+TEST_P(Socks5, ADomainThatIsNoNameIsRefused) {
   for (const std::string& name : {"a b"s, "a\0b"s, "a/b"s, "[::1]"s, "user@host"s, "a\r\nb"s}) {
     EXPECT_EQ(reply_to(socks::connect_to_name(name, 80)).code, 1) << name;
   }
 }
 
-TEST_F(Socks5, AForbiddenTargetIsReply2) {
+TEST_P(Socks5, AForbiddenTargetIsReply2) {
   EXPECT_EQ(reply_to(socks::connect_to(proxy_.address())).code, 2);
 }
 
-TEST_F(Socks5, ARefusedConnectionIsReply5) {
+TEST_P(Socks5, ARefusedConnectionIsReply5) {
   const ClosedPort closed;
   RawClient client = connect();
   const auto reply = socks::open(client, socks::connect_to(closed.address()));
@@ -189,7 +191,7 @@ TEST_F(Socks5, ARefusedConnectionIsReply5) {
   EXPECT_TRUE(client.at_end()) << "RFC 1928 §6: the connection is closed after a failure";
 }
 
-TEST_F(Socks5, Socks4IsRefusedInItsOwnLanguage) {
+TEST_P(Socks5, Socks4IsRefusedInItsOwnLanguage) {
   const Origin origin(scripts::echo());
   RawClient client = connect();
   client.send("\x04\x01"s + "\x00\x50"s + "\x7f\x00\x00\x01"s + "user\0"s);
@@ -200,7 +202,7 @@ TEST_F(Socks5, Socks4IsRefusedInItsOwnLanguage) {
 
 // ---- the tunnel
 
-TEST_F(Socks5, CarriesAHalfCloseInBothDirections) {
+TEST_P(Socks5, CarriesAHalfCloseInBothDirections) {
   const Origin origin([](OriginConnection& connection) {
     const std::string all = connection.stream().read_to_end();
     connection.send("got " + std::to_string(all.size()));
@@ -212,7 +214,7 @@ TEST_F(Socks5, CarriesAHalfCloseInBothDirections) {
   EXPECT_EQ(client.read_to_end(), "got 5");
 }
 
-TEST_F(Socks5, DeliversBulkToTheLastByte) {
+TEST_P(Socks5, DeliversBulkToTheLastByte) {
   const Origin origin(scripts::pattern_stream(20'000'000));
   RawClient client = connect();
   ASSERT_EQ(socks::open(client, socks::connect_to(origin.address())).code, 0);
@@ -221,7 +223,10 @@ TEST_F(Socks5, DeliversBulkToTheLastByte) {
   EXPECT_EQ(check.good_bytes(), 20'000'000U);
 }
 
-TEST_F(Socks5, ByARealClientWorks) {
+/// No client that is known speaks SOCKS5 by TLS of itself.
+using PlainSocks5 = PlainProxy;
+
+TEST_F(PlainSocks5, ByARealClientWorks) {
   const Origin origin(scripts::answer_ok("over socks"));
   const auto curl =
       run_program({"/usr/bin/curl", "-sS", "--socks5-hostname", proxy_.address().to_string(), origin.url()});
@@ -236,7 +241,9 @@ class Socks5WithBilling : public Socks5 {
   Socks5WithBilling() : Socks5(ProxySettings{.billing = BillingSettings{}}) {}
 };
 
-TEST_F(Socks5WithBilling, NoCredentialsMeansNoAcceptableMethod) {
+INSTANTIATE_TEST_SUITE_P(By, Socks5WithBilling, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(Socks5WithBilling, NoCredentialsMeansNoAcceptableMethod) {
   RawClient client = connect();
   client.send(socks::greeting(socks::no_authentication));
   EXPECT_EQ(client.read_to_end(), "\x05\xff"s);
@@ -249,7 +256,7 @@ void expect_bad_credentials(RawClient& client, const std::string& password_messa
   EXPECT_EQ(client.read_to_end(), "\x01\x01"s);
 }
 
-TEST_F(Socks5WithBilling, EmptyCredentialsAreRefused) {
+TEST_P(Socks5WithBilling, EmptyCredentialsAreRefused) {
   for (const auto& [user, token] : {std::pair{""s, ""s}, std::pair{""s, "token"s}, std::pair{"user"s, ""s}}) {
     SCOPED_TRACE(user + ":" + token);
     RawClient client = connect();
@@ -257,18 +264,18 @@ TEST_F(Socks5WithBilling, EmptyCredentialsAreRefused) {
   }
 }
 
-TEST_F(Socks5WithBilling, CredentialsOf255BytesAreReadAndRefused) {
+TEST_P(Socks5WithBilling, CredentialsOf255BytesAreReadAndRefused) {
   RawClient client = connect();
   expect_bad_credentials(client, socks::password(std::string(255, 'u'), std::string(255, 'p')));
 }
 
-TEST_F(Socks5WithBilling, OnlyTheRightTokenLearnsWhatIsWrongBehindAUserName) {
+TEST_P(Socks5WithBilling, OnlyTheRightTokenLearnsWhatIsWrongBehindAUserName) {
   proxy_.operator_client().create_user("alice");
   RawClient client = connect();
   expect_bad_credentials(client, socks::password("alice-colour-blue", "a wrong token"));
 }
 
-TEST_F(Socks5WithBilling, AUserNameThatBreaksTheGrammarIsReply1) {
+TEST_P(Socks5WithBilling, AUserNameThatBreaksTheGrammarIsReply1) {
   const std::string token = proxy_.operator_client().create_user("alice");
   RawClient client = connect();
   const auto reply = socks::open(client, socks::connect_to(proxy_.address()), "alice-colour-blue", token);

@@ -68,6 +68,7 @@ ProxyProcess::ProxyProcess(ProxyLaunch launch) : launch_(std::move(launch)) {
     launch_.admin = launch_.settings.billing ? HasAdmin::yes : HasAdmin::no;
   }
   config_path_ = folder_.write("proxy.toml", launch_.toml);
+  rewrite_certificate(TestCertificate::make());
   start_again();
 }
 
@@ -122,6 +123,11 @@ void ProxyProcess::check_end(ExitStatus status) {
 
 void ProxyProcess::rewrite_config(const std::string& toml) {
   folder_.write("proxy.toml", toml);
+}
+
+void ProxyProcess::rewrite_certificate(const TestCertificate& certificate) {
+  folder_.write(certificate_file, certificate.certificate);
+  folder_.write(key_file, certificate.key);
 }
 
 ExitStatus ProxyProcess::terminate() {

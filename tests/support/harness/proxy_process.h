@@ -41,7 +41,13 @@ class ProxyProcess {
   /// Of the first listener, or of another.
   SocketAddress address(std::size_t listener = 0) const { return listeners_.at(listener); }
   const SocketAddress& admin_address() const { return admin_; }
-  RawClient connect() const { return RawClient(address()); }
+  /// To a listener as its clients do: by TLS where the settings say so.
+  RawClient connect(std::size_t listener = 0) const {
+    return RawClient(address(listener), settings().transport_of(listener));
+  }
+  RawClient connect(ReceiveBuffer buffer) const {
+    return RawClient(address(), settings().transport_of(0), buffer);
+  }
   /// The admin port with the operator's token.
   AdminClient operator_client() const { return AdminClient(admin_, operator_token); }
   AdminClient user_client(const std::string& token) const { return AdminClient(admin_, token); }
@@ -54,6 +60,8 @@ class ProxyProcess {
 
   /// Replaces the configuration file; the proxy reads it when it gets SIGHUP.
   void rewrite_config(const std::string& toml);
+  /// The same for what TLS listeners show.
+  void rewrite_certificate(const TestCertificate& certificate);
   /// SIGTERM, and the exit code that follows it.
   ExitStatus terminate();
   /// SIGKILL. Nothing is expected of it any more but that no sanitizer had complained; start_again() may

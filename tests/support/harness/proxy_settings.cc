@@ -40,8 +40,13 @@ std::string ProxySettings::toml(const std::string& folder) const {
       << "\nallow_targets = " << list_of(allow_targets) << "\n";
   if (!nameservers.empty()) out << "nameservers = " << list_of(nameservers) << "\n";
   for (const auto& line : proxy_lines) out << line << "\n";
-  for (const auto& address : listeners) {
-    out << "[[listener]]\naddress = " << quoted(address) << "\nprotocols = " << list_of(protocols) << "\n";
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    out << "[[listener]]\naddress = " << quoted(listeners[i]) << "\nprotocols = " << list_of(protocols)
+        << "\n";
+    if (transport_of(i) == Transport::tls) {
+      out << "tls = { certificate = " << quoted(certificate_file) << ", key = " << quoted(key_file) << " }\n";
+    }
+    for (const auto& line : listener_lines) out << line << "\n";
   }
   if (billing) write_billing(out, *billing, folder);
   out << more;

@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/harness/stream.h"
+
 namespace payg::test {
 
 /// The operator's token in every configuration that ProxySettings writes.
 inline constexpr const char* operator_token = "operator-token-of-the-tests";
+
+inline constexpr const char* certificate_file = "cert.pem";
+inline constexpr const char* key_file = "key.pem";
 
 /// The tables [billing] and [[plugin]] billing. At 3.6 credits an hour a second costs 0.001 credits, which is
 /// 3,600 units: amounts that a test can give exactly and read at a glance.
@@ -26,6 +31,10 @@ struct BillingSettings {
 /// What a test wants to have configured; everything else is the default, on free loopback ports.
 struct ProxySettings {
   std::vector<std::string> listeners{"127.0.0.1:0"};
+  /// Of all listeners. By TLS they show what is in the working folder's certificate_file and key_file.
+  Transport transport = Transport::plain;
+  std::vector<Transport> transports{};        ///< of the first listeners, where they differ from that
+  std::vector<std::string> listener_lines{};  ///< more lines for each [[listener]]
   std::vector<std::string> protocols{"http", "socks5"};
   std::vector<std::string> allow_targets{"127.0.0.0/8", "::1/128"};
   std::vector<std::string> nameservers{};
@@ -35,6 +44,9 @@ struct ProxySettings {
   std::optional<BillingSettings> billing{};
   std::string more{};  ///< more tables, as they stand
 
+  Transport transport_of(std::size_t listener) const {
+    return listener < transports.size() ? transports[listener] : transport;
+  }
   /// `folder`: where a SQLite ledger goes.
   std::string toml(const std::string& folder) const;
 };

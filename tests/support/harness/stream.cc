@@ -34,7 +34,13 @@ void Stream::send(std::string_view bytes) {
   if (!try_send(bytes)) fail("cannot send");
 }
 
+void Stream::start_tls(const TlsOffer& offer) {
+  tls_ = std::make_unique<TlsEnd>(offer);
+  tls_->shake_hands(fd());
+}
+
 bool Stream::try_send(std::string_view bytes) {
+  if (tls_) return tls_->send(fd(), bytes);
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -48,14 +54,20 @@ void Stream::send_slowly(std::string_view bytes) {
   for (const char byte : bytes) send(std::string_view(&byte, 1));
 }
 
+ssize_t Stream::receive(char* into, std::size_t limit) {
+  if (tls_) return tls_->receive(fd(), into, limit);
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd(), into, limit, 0);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
 bool Stream::fill(std::size_t limit) {
   if (ended_) return false;
   const std::size_t before = buffer_.size();
   buffer_.resize(before + limit);
-  ssize_t got = 0;
-  do {
-    got = ::recv(fd(), buffer_.data() + before, limit, 0);
-  } while (got < 0 && errno == EINTR);
+  const ssize_t got = receive(buffer_.data() + before, limit);
   buffer_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw HarnessError("nothing arrived in time");
   ended_ = got <= 0;
@@ -102,18 +114,25 @@ bool Stream::at_end() {
 
 bool Stream::readable_within(std::chrono::milliseconds limit) {
   if (!buffer_.empty() || ended_) return true;
+  if (tls_) return tls_->readable_within(fd(), limit);
   pollfd wanted{.fd = fd(), .events = POLLIN, .revents = 0};
   return ::poll(&wanted, 1, static_cast<int>(limit.count())) > 0;
 }
 
 void Stream::finish_sending() {
+  if (tls_) tls_->say_goodbye(fd());
   ::shutdown(fd(), SHUT_WR);
 }
 
 void Stream::reset() {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close();
+  socket_.reset();
+}
+
+void Stream::close() {
+  if (tls_ && socket_) tls_->take_tickets(fd());
+  socket_.reset();
 }
 
 void Stream::interrupt() const {
@@ -145,6 +164,11 @@ UniqueFd connect_to(const SocketAddress& server, ReceiveBuffer buffer) {
 
 RawClient::RawClient(const SocketAddress& server, ReceiveBuffer buffer)
     : Stream(connect_to(server, buffer)) {}
+
+RawClient::RawClient(const SocketAddress& server, Transport transport, ReceiveBuffer buffer)
+    : RawClient(server, buffer) {
+  if (transport == Transport::tls) start_tls();
+}
 
 UniqueFd listen_on(const SocketAddress& address, int backlog) {
   sockaddr_storage name{};

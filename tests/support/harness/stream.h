@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "plugin/base/address.h"
 #include "plugin/base/unique_fd.h"
+#include "tests/support/harness/tls_end.h"
 
 namespace payg::test {
 
@@ -16,6 +18,12 @@ namespace payg::test {
 class Stream {
  public:
   explicit Stream(UniqueFd socket);
+  ~Stream() { close(); }
+  /// From here on everything goes through TLS, with us as the client. Throws HarnessError when there is no
+  /// handshake.
+  void start_tls(const TlsOffer& offer = {});
+  /// nullptr: it is plain.
+  TlsEnd* tls() { return tls_.get(); }
   Stream(Stream&&) noexcept = default;
   Stream& operator=(Stream&&) noexcept = default;
 
@@ -23,7 +31,7 @@ class Stream {
   void send(std::string_view bytes);
   /// The same, but says with false that the other side is gone.
   [[nodiscard]] bool try_send(std::string_view bytes);
-  /// One byte in each segment.
+  /// One byte in each segment (by TLS in each record, and the records as they are).
   void send_slowly(std::string_view bytes);
 
   std::string read_exactly(std::size_t count);
@@ -41,11 +49,11 @@ class Stream {
   /// The stream ended with a reset or an error instead of an orderly close.
   bool was_reset() const { return was_reset_; }
 
-  /// Half-close: nothing more will be sent.
+  /// Half-close: nothing more will be sent (by TLS with close_notify).
   void finish_sending();
   /// Closes with a reset.
   void reset();
-  void close() { socket_.reset(); }
+  void close();
   /// Makes every read and write, under way or to come, end. Any thread, while the Stream lives.
   void interrupt() const;
 
@@ -55,19 +63,25 @@ class Stream {
 
  private:
   bool fill(std::size_t limit);
+  ssize_t receive(char* into, std::size_t limit);
 
   UniqueFd socket_;
+  std::unique_ptr<TlsEnd> tls_;
   std::string buffer_;  // received and not yet taken
   bool ended_ = false;
   bool was_reset_ = false;
 };
 
 enum class ReceiveBuffer { normal, small };
+/// What a listener speaks, and so its clients.
+enum class Transport { plain, tls };
+inline constexpr Transport both_transports[] = {Transport::plain, Transport::tls};
 
 /// A client's connection. Throws HarnessError when nobody listens there.
 class RawClient : public Stream {
  public:
   explicit RawClient(const SocketAddress& server, ReceiveBuffer buffer = ReceiveBuffer::normal);
+  RawClient(const SocketAddress& server, Transport transport, ReceiveBuffer buffer = ReceiveBuffer::normal);
 };
 
 /// A listening socket. Throws HarnessError when the address cannot be bound.

@@ -42,9 +42,11 @@ constexpr Mistake mistakes[] = {
     {"AKeyIsMistyped", "[proxy]\nworker = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",
      "f.toml:2:1: proxy.worker: unknown key, did you mean \"workers\"?"},
     {"AKeyHasALineBreakInIt", "[[listener]]\naddress = '127.0.0.1:1'\n\"col\\nour\" = 'blue'\n",
-     "f.toml:3:1: listener.col?our: unknown key, expected one of: address, protocols"},
+     "f.toml:3:1: listener.col?our: unknown key, expected one of: address, protocols, "
+     "proxy_protocol_from, tls"},
     {"AKeyIsLikeNoOther", "[[listener]]\naddress = '127.0.0.1:1'\ncolour = 'blue'\n",
-     "f.toml:3:1: listener.colour: unknown key, expected one of: address, protocols"},
+     "f.toml:3:1: listener.colour: unknown key, expected one of: address, protocols, "
+     "proxy_protocol_from, tls"},
     {"ATableIsMistyped", "[proxi]\nworkers = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",
      "f.toml:1:2: proxi: unknown key, did you mean \"proxy\"?"},
     {"ATableStandsWhereAListOfTablesBelongs", "[listener]\naddress = '127.0.0.1:1'\n",
@@ -101,11 +103,23 @@ constexpr Mistake mistakes[] = {
      "f.toml:3:14: listener.protocols: \"socks4\" is no protocol, expected \"http\" or \"socks5\""},
     {"NoProtocolIsNamed", "[[listener]]\naddress = '127.0.0.1:1'\nprotocols = []\n",
      "f.toml:3:13: listener.protocols: the list is empty, expected \"http\", \"socks5\" or both"},
-    {"TlsIsOfALaterVersion", "[[listener]]\naddress = '127.0.0.1:1'\ntls = { certificate = 'cert.pem' }\n",
-     "f.toml:3:1: listener.tls: unknown key: this version of payg-proxy does not have it"},
-    {"ProxyProtocolIsOfALaterVersion",
-     "[[listener]]\naddress = '127.0.0.1:1'\nproxy_protocol_from = ['10.0.0.0/8']\n",
-     "f.toml:3:1: listener.proxy_protocol_from: unknown key: this version of payg-proxy does not have it"},
+    {"ACertificateHasNoKey", "[[listener]]\naddress = '127.0.0.1:1'\ntls = { certificate = 'cert.pem' }\n",
+     "f.toml:3:7: listener.tls.key: missing, expected the file of its private key in PEM, as in "
+     "\"key.pem\""},
+    {"AKeyHasNoCertificate", "[[listener]]\naddress = '127.0.0.1:1'\ntls = { key = 'key.pem' }\n",
+     "f.toml:3:7: listener.tls.certificate: missing, expected the file of a certificate chain in PEM, as in "
+     "\"cert.pem\""},
+    {"ACertificateHasNoName",
+     "[[listener]]\naddress = '127.0.0.1:1'\ntls = { certificate = '', key = 'key.pem' }\n",
+     "f.toml:3:23: listener.tls.certificate: is empty, expected the file of a certificate chain in PEM"
+     ", as in \"cert.pem\""},
+    {"TlsIsAFlag", "[[listener]]\naddress = '127.0.0.1:1'\ntls = true\n",
+     "f.toml:3:7: listener.tls: true is a flag, expected the table [listener.tls]"},
+    {"AFrontIsNoBlockOfAddresses",
+     "[[listener]]\naddress = '127.0.0.1:1'\nproxy_protocol_from = ['10.0.0.1/8']\n",
+     "f.toml:3:24: listener.proxy_protocol_from: \"10.0.0.1/8\" is no block of addresses, expected a CIDR "
+     "such "
+     "as \"10.0.0.0/8\" or \"::1/128\""},
     {"AnExitHasNoName", "[[listener]]\naddress = '127.0.0.1:1'\n[[exit]]\nkind = 'direct'\n",
      "f.toml:3:1: exit.name: missing, expected a name, as in \"direct\""},
     {"TwoExitsShareAName",

@@ -52,12 +52,15 @@ connect_timeout = "1500ms"
 drain_timeout = "7m"
 max_connections = 1000
 max_connections_per_user = 1
+max_connections_per_client_address = 9
 allow_targets = ["10.0.0.0/8", "::1", "fd00::/8"]
 nameservers = ["192.0.2.53", "192.0.2.54:5353", "2001:db8::1", "[2001:db8::2]:53"]
 log_level = "warning"
 [[listener]]
 address = "[::1]:0"
 protocols = ["socks5"]
+tls = { certificate = "cert.pem", key = "key.pem" }
+proxy_protocol_from = ["10.0.0.0/8", "::1"]
 [[exit]]
 name = "berlin-1"
 kind = "direct"
@@ -81,10 +84,15 @@ what = "the plugin wants"
   expected.drain_timeout = 7min;
   expected.max_connections = 1000;
   expected.max_connections_per_user = 1;
+  expected.max_connections_per_client_address = 9;
   expected.allow_targets = {"10.0.0.0/8", "::1", "fd00::/8"};
   expected.nameservers = {"192.0.2.53", "192.0.2.54:5353", "2001:db8::1", "[2001:db8::2]:53"};
   expected.log_level = LogLevel::warning;
-  expected.listeners = {{.address = "[::1]:0", .http = false, .socks5 = true}};
+  expected.listeners = {{.address = "[::1]:0",
+                         .http = false,
+                         .socks5 = true,
+                         .tls = TlsConfig{.certificate = {.path = "cert.pem"}, .key = {.path = "key.pem"}},
+                         .proxy_protocol_from = {"10.0.0.0/8", "::1"}}};
   ExitConfig& berlin = expected.exits.emplace_back();
   berlin.name = "berlin-1";
   berlin.source_address = "2001:db8::1";

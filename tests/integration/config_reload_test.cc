@@ -128,6 +128,23 @@ TEST_F(Reload, OfABadFileIsRefusedAndTheOldOneStaysInForce) {
       << "and a good one is taken afterwards";
 }
 
+TEST_F(Reload, ChangesWhatIsLogged) {
+  const std::string token = proxy_.operator_client().create_user("alice");
+  const auto reload = [&](const std::string& level, const std::string& rate) {
+    ProxySettings settings{.proxy_lines = {"log_level = \"" + level + "\""},
+                           .billing = BillingSettings{.rate_per_hour = rate}};
+    proxy_.rewrite_config(settings.toml(proxy_.folder()));
+    proxy_.process().signal(SIGHUP);
+  };
+  const std::string line = "config: reloaded";
+  reload("error", "7.2");
+  ASSERT_TRUE(eventually([&] { return rate_per_hour(token) == 7.2; }));
+  reload("info", "3.6");
+  ASSERT_TRUE(proxy_.process().wait_for_errors(
+      [&](const std::string& log) { return log.find(line) != std::string::npos; }));
+  EXPECT_EQ(proxy_.log().find(line), proxy_.log().rfind(line)) << "the first one was not worth a line";
+}
+
 TEST_F(Reload, DisturbsNoConnection) {
   const Origin echo(scripts::echo());
   const std::string token = proxy_.operator_client().create_user("alice");

@@ -9,6 +9,13 @@
 
 namespace payg::proxy {
 
+namespace {
+
+// In one look, so that connections are not held up by many that are due together.
+constexpr unsigned most_begun_at_once = 64;
+
+}  // namespace
+
 class ExitProbes::Probe final : public ExitDialHandler {
  public:
   Probe(ExitProbes& owner, std::size_t index, ExitRef exit, MonotonicTime now)
@@ -103,12 +110,14 @@ void ExitProbes::look(MonotonicTime now) {
   if (now < next_due_) return;
   next_due_ = MonotonicTime::max();
   std::size_t had_to_wait = charges_.size();
+  unsigned begun = 0;
   for (std::size_t n = 0; n < charges_.size(); ++n) {
     const std::size_t index = (first_ + n) % charges_.size();
     Charge& charge = charges_[index];
     if (charge.activity == Activity::under_way) continue;
     if (charge.due <= now) {
-      if (probes_.size() < share_.most_at_once) {
+      if (probes_.size() < share_.most_at_once && begun < most_begun_at_once) {
+        ++begun;
         begin(index, now);
       } else if (had_to_wait == charges_.size()) {
         had_to_wait = index;

@@ -175,7 +175,7 @@ std::vector<std::string> Server::start() {
     return {configuration_.path + ": proxy.access_log: " + error};
   bind_listeners();
   if (auto errors = start_plugins(); !errors.empty()) return errors;
-  if (auto errors = refuse_own_parents(configuration_.proxy); !errors.empty()) return errors;
+  if (auto errors = refuse_own_addresses(configuration_.proxy); !errors.empty()) return errors;
   start_workers();
 
   const sigset_t set = handled_signals();
@@ -327,14 +327,16 @@ std::shared_ptr<const ExitTable> Server::exit_table() const {
   return exits_;
 }
 
-std::vector<std::string> Server::refuse_own_parents(const config::ProxyConfig& config) const {
+std::vector<std::string> Server::refuse_own_addresses(const config::ProxyConfig& config) const {
   std::vector<std::string> errors;
-  for (const auto& exit : config.exits) {
-    const auto parent = SocketAddress::parse(exit.address);
-    if (parent && guard_.check(*parent) == Guard::Verdict::own_address)
-      errors.push_back(configuration_.path + ": exit \"" + exit.name + "\": its parent " + exit.address +
-                       " is this proxy itself, expected another one");
-  }
+  const auto check = [&](const std::string& whose, const std::string& address) {
+    const auto literal = SocketAddress::parse(address);
+    if (literal && guard_.check(*literal) == Guard::Verdict::own_address)
+      errors.push_back(configuration_.path + ": " + whose + " " + address +
+                       " is this proxy itself, expected another address");
+  };
+  for (const auto& exit : config.exits) check("exit \"" + exit.name + "\": its parent", exit.address);
+  check("exit_health: the probe target", config.exit_health.probe_target);
   return errors;
 }
 
@@ -342,7 +344,7 @@ void Server::set_exits(const config::ProxyConfig& config) {
   const auto table = std::make_shared<const ExitTable>(config.exits, config.exit_health, exit_table().get());
   {
     const std::lock_guard lock(exits_mutex_);
-    exits_ = table;
+    former_exits_ = std::exchange(exits_, table);
   }
   for (auto& worker : workers_) worker->set_exits(table);
 }
@@ -423,7 +425,7 @@ void Server::reload() {
     return log(LogLevel::error, "config", not_reloaded);
   }
   Configuration fresh = std::move(again).value();
-  if (const auto errors = refuse_own_parents(fresh.proxy); !errors.empty()) {
+  if (const auto errors = refuse_own_addresses(fresh.proxy); !errors.empty()) {
     for (const auto& error : errors) log(LogLevel::error, "config", error);
     return log(LogLevel::error, "config", not_reloaded);
   }

@@ -61,8 +61,9 @@ class Server final : public HostServices {
   void handle_signal(int signal);
   void begin_drain();
   void reload();
-  /// Exits whose parent is this proxy itself, as far as that can be told without asking a name server.
-  std::vector<std::string> refuse_own_parents(const config::ProxyConfig& config) const;
+  /// Parents and a probe target that are this proxy itself, as far as that can be told without asking a name
+  /// server.
+  std::vector<std::string> refuse_own_addresses(const config::ProxyConfig& config) const;
   /// Puts these exits in force, on every worker; those that stay as they are stay the same.
   void set_exits(const config::ProxyConfig& config);
   /// False when a plugin refused: it keeps what was in force, and so does the proxy.
@@ -83,6 +84,8 @@ class Server final : public HostServices {
   Settings settings_;
   mutable std::mutex exits_mutex_;
   std::shared_ptr<const ExitTable> exits_;  // guarded by exits_mutex_
+  /// What was in force before; kept so that it is no worker's loop that has to free it.
+  std::shared_ptr<const ExitTable> former_exits_;
   std::mutex guard_mutex_;
   Guard guard_;  // guarded by guard_mutex_ until the workers run, immutable from then on
   UserLimits user_limits_;

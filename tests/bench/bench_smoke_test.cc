@@ -30,8 +30,9 @@ TEST(Bench, DoesExactlyWhatIsAskedWithoutAnError) {
   }
   EXPECT_EQ(routes.count("direct"), 5U);
   EXPECT_EQ(routes.count("proxy"), 7U);
+  EXPECT_EQ(routes.count("proxy+tls"), 2U);
   EXPECT_EQ(routes.count("proxy+billing"), 7U);
-  ASSERT_EQ(report["idle"].size(), 2U);
+  ASSERT_EQ(report["idle"].size(), 3U);
   for (const auto& row : report["idle"]) EXPECT_EQ(row["tunnels"], 10) << row;
   EXPECT_EQ(report["cut"]["sessions"], 3);
   EXPECT_EQ(report["cut"]["errors"], 0);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <stdexcept>
 
 #include "tests/bench/audit.h"
@@ -13,6 +14,7 @@
 #include "tests/bench/options.h"
 #include "tests/bench/origin.h"
 #include "tests/bench/report.h"
+#include "tests/bench/tls.h"
 #include "tests/support/harness/proxy_process.h"
 
 namespace payg::bench {
@@ -46,6 +48,7 @@ class Bench {
       measure_running_proxy();
     } else {
       measure_plain();
+      measure_tls();
       measure_billing();
       if (options_.cut_sessions > 0) measure_cut_latency();
       if (options_.audit_users > 0) measure_audits();
@@ -73,6 +76,30 @@ class Bench {
   void measure_plain() {
     ProxyProcess proxy(roomy_settings());
     measure(through("proxy", proxy.address()), proxy.process().pid());
+  }
+
+  void measure_tls() {
+    ProxySettings settings = roomy_settings();
+    settings.transport = test::Transport::tls;
+    ProxyProcess proxy(settings);
+    const Route route = through("proxy+tls", proxy.address());
+    const pid_t pid = proxy.process().pid();
+    constexpr std::size_t handshakes = 1000, downloads = 20;
+    count_usage("handshake", route, pid, 0,
+                [&] { return shake_hands(route, options_.operations.value_or(handshakes)); });
+    count_usage("bulk", route, pid, options_.bulk_bytes, [&] {
+      return move_bulk_by_tls(route, options_.operations.value_or(downloads), options_.bulk_bytes);
+    });
+    report_.idle.push_back({route.name, measure_idle_by_tls(route, pid, options_.idle_tunnels)});
+  }
+
+  void count_usage(const char* name, const Route& route, pid_t proxy, std::size_t bytes,
+                   const std::function<LoadResult()>& load) {
+    const Usage before = usage_of(proxy);
+    LoadResult result = load();
+    const Script script{.name = name, .entry = route.entry(), .greet = {}, .work = {}};
+    report_.rows.push_back(make_row(script, route, std::move(result), bytes, before, usage_of(proxy)));
+    std::fprintf(stderr, "%s, %s: done\n", name, route.name.c_str());
   }
 
   void measure_billing() {

@@ -16,7 +16,7 @@ using namespace std::string_literals;
 class UdpClient {
  public:
   UdpClient(const ProxyProcess& proxy, std::string_view address = "127.0.0.1", std::size_t listener = 0)
-      : control_(proxy.address(listener)), end_(address) {
+      : control_(proxy.connect(listener)), end_(address) {
     const auto reply = socks::open(control_, socks::associate());
     EXPECT_EQ(reply.code, 0);
     relay_ = socks::bound_in(reply);
@@ -36,12 +36,11 @@ class UdpClient {
   SocketAddress relay_;
 };
 
-class SocksUdp : public PlainProxy {
- protected:
-  explicit SocksUdp(ProxySettings settings = {}) : PlainProxy(std::move(settings)) {}
-};
+class SocksUdp : public EitherProxy {};
 
-TEST_F(SocksUdp, DatagramsGoBothWays) {
+INSTANTIATE_TEST_SUITE_P(By, SocksUdp, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(SocksUdp, DatagramsGoBothWays) {
   const UdpEnd origin;
   const UdpClient client(proxy_);
   client.send_to(origin, "question");
@@ -53,13 +52,13 @@ TEST_F(SocksUdp, DatagramsGoBothWays) {
   EXPECT_EQ(answer.from, client.relay()) << "it comes from where the client sends to";
 }
 
-TEST_F(SocksUdp, TheReplyNamesTheAddressThatTheClientIsConnectedTo) {
+TEST_P(SocksUdp, TheReplyNamesTheAddressThatTheClientIsConnectedTo) {
   const UdpClient client(proxy_);
   EXPECT_EQ(client.relay().ip().to_string(), "127.0.0.1");
   EXPECT_NE(client.relay().port(), 0);
 }
 
-TEST_F(SocksUdp, EmptyAndLargestDatagramsArrive) {
+TEST_P(SocksUdp, EmptyAndLargestDatagramsArrive) {
   const UdpEnd origin;
   const UdpClient client(proxy_);
   client.send_to(origin, "");
@@ -73,7 +72,7 @@ TEST_F(SocksUdp, EmptyAndLargestDatagramsArrive) {
   EXPECT_EQ(client.end().receive().bytes.size(), 65507U);
 }
 
-TEST_F(SocksUdp, OneAssociationReachesManyTargets) {
+TEST_P(SocksUdp, OneAssociationReachesManyTargets) {
   const UdpEnd first, second("127.0.0.2"), third("::1");
   const UdpClient client(proxy_);
   for (int round = 0; round < 3; ++round) {
@@ -90,7 +89,7 @@ TEST_F(SocksUdp, OneAssociationReachesManyTargets) {
 
 // ---- who may use it
 
-TEST_F(SocksUdp, OnlyTheClientsAddressMayUseIt) {
+TEST_P(SocksUdp, OnlyTheClientsAddressMayUseIt) {
   const UdpEnd origin;
   const UdpClient client(proxy_);
   const UdpEnd stranger("127.0.0.2");
@@ -99,7 +98,7 @@ TEST_F(SocksUdp, OnlyTheClientsAddressMayUseIt) {
   EXPECT_EQ(origin.receive().bytes, "client");
 }
 
-TEST_F(SocksUdp, ThePortOfTheFirstDatagramIsTheClients) {
+TEST_P(SocksUdp, ThePortOfTheFirstDatagramIsTheClients) {
   const UdpEnd origin;
   const UdpClient client(proxy_);
   client.send_to(origin, "first");
@@ -110,7 +109,7 @@ TEST_F(SocksUdp, ThePortOfTheFirstDatagramIsTheClients) {
   EXPECT_EQ(origin.receive().bytes, "second");
 }
 
-TEST_F(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
+TEST_P(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
   const UdpEnd origin, end, neighbour;
   RawClient control = connect();
   const auto reply = socks::open(
@@ -121,7 +120,7 @@ TEST_F(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
   EXPECT_EQ(origin.receive().bytes, "named");
 }
 
-TEST_F(SocksUdp, WhatTheClientSaysOfItsAddressIsNotBelieved) {
+TEST_P(SocksUdp, WhatTheClientSaysOfItsAddressIsNotBelieved) {
   // Behind an address translator it does not know it.
   const UdpEnd origin, end;
   for (const auto& request : {socks::request(socks::udp_associate, socks::ipv4, "\xc0\xa8\x01\x02"s, 0),
@@ -135,7 +134,7 @@ TEST_F(SocksUdp, WhatTheClientSaysOfItsAddressIsNotBelieved) {
   }
 }
 
-TEST_F(SocksUdp, NothingComesInFromWhomTheClientHasNotSentTo) {
+TEST_P(SocksUdp, NothingComesInFromWhomTheClientHasNotSentTo) {
   const UdpEnd origin, stranger;
   const UdpClient client(proxy_);
   client.send_to(origin, "hello");
@@ -147,7 +146,7 @@ TEST_F(SocksUdp, NothingComesInFromWhomTheClientHasNotSentTo) {
 
 // ---- what is dropped
 
-TEST_F(SocksUdp, WhatIsNoWholeDatagramIsDropped) {
+TEST_P(SocksUdp, WhatIsNoWholeDatagramIsDropped) {
   const UdpEnd origin;
   const UdpClient client(proxy_);
   const std::string good = socks::datagram_to(origin.address(), "bad");
@@ -165,10 +164,10 @@ TEST_F(SocksUdp, WhatIsNoWholeDatagramIsDropped) {
   EXPECT_EQ(origin.receive().bytes, "good");
 }
 
-class GuardedUdp : public SocksUdp {
+class GuardedUdp : public PlainProxy {
  protected:
   GuardedUdp()
-      : SocksUdp(ProxySettings{.allow_targets = {"127.0.0.2/32"}, .nameservers = {dns().address()}}) {}
+      : PlainProxy(ProxySettings{.allow_targets = {"127.0.0.2/32"}, .nameservers = {dns().address()}}) {}
   static FakeDns& dns() {
     static FakeDns server;
     return server;
@@ -219,7 +218,7 @@ TEST_F(GuardedUdp, WhileANameIsResolvedAFewDatagramsWaitAndOthersGoOn) {
 
 // ---- its life
 
-TEST_F(SocksUdp, ItLivesAsLongAsItsConnection) {
+TEST_P(SocksUdp, ItLivesAsLongAsItsConnection) {
   const UdpEnd origin;
   UdpClient client(proxy_);
   client.send_to(origin, "alive");
@@ -240,9 +239,9 @@ TEST_F(SocksUdp, ItLivesAsLongAsItsConnection) {
   }));
 }
 
-class IdleUdp : public SocksUdp {
+class IdleUdp : public PlainProxy {
  protected:
-  IdleUdp() : SocksUdp(ProxySettings{.proxy_lines = {"idle_timeout = \"200ms\""}}) {}
+  IdleUdp() : PlainProxy(ProxySettings{.proxy_lines = {"idle_timeout = \"200ms\""}}) {}
 };
 
 TEST_F(IdleUdp, OnWhichNothingMovesIsClosed) {
@@ -250,9 +249,9 @@ TEST_F(IdleUdp, OnWhichNothingMovesIsClosed) {
   EXPECT_TRUE(client.control().at_end());
 }
 
-class UdpOverIpv6 : public SocksUdp {
+class UdpOverIpv6 : public PlainProxy {
  protected:
-  UdpOverIpv6() : SocksUdp(ProxySettings{.listeners = {"[::1]:0", "[::]:0"}}) {}
+  UdpOverIpv6() : PlainProxy(ProxySettings{.listeners = {"[::1]:0", "[::]:0"}}) {}
 };
 
 TEST_F(UdpOverIpv6, IsBoundWhereTheClientIsConnected) {

@@ -33,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "plugin/api/location.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/id.h"
 
@@ -73,13 +74,6 @@ struct Denial {
   std::string url;
   /// Retry-After; zero: not said.
   std::chrono::seconds retry_after{0};
-};
-
-/// Where the way out should stand; an empty field asks for nothing. Lower case.
-struct Location {
-  std::string country, state, city, isp;
-  bool operator==(const Location&) const = default;
-  bool empty() const noexcept { return country.empty() && state.empty() && city.empty() && isp.empty(); }
 };
 
 /// Who a connection speaks for. A plugin derives its own and gets it back with admit. Owned by the proxy from

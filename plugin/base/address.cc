@@ -64,6 +64,15 @@ IpAddress IpAddress::unmapped() const noexcept {
   return ip;
 }
 
+IpAddress IpAddress::first_bits(int bits) const noexcept {
+  IpAddress ip = *this;
+  for (std::size_t at = static_cast<std::size_t>(bits) / 8; at < ip.bytes_.size(); ++at) {
+    const bool is_cut = at == static_cast<std::size_t>(bits) / 8;
+    ip.bytes_[at] &= is_cut ? static_cast<std::uint8_t>(0xff00 >> (bits % 8)) : std::uint8_t{0};
+  }
+  return ip;
+}
+
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN] = "";
   inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
@@ -130,10 +139,16 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
     if (!parsed) return std::nullopt;
     bits = *parsed;
   }
-  for (unsigned bit = bits; bit < width; ++bit) {
-    if (network->bytes()[bit / 8] & (0x80u >> (bit % 8))) return std::nullopt;
-  }
-  return Cidr(*network, static_cast<int>(bits));
+  const Cidr block = around(*network, static_cast<int>(bits));
+  return block.network() == *network ? std::optional(block) : std::nullopt;
+}
+
+Cidr Cidr::around(const IpAddress& address, int bits) {
+  return Cidr(address.first_bits(bits), bits);
+}
+
+std::string Cidr::to_string() const {
+  return network_.to_string() + "/" + std::to_string(bits_);
 }
 
 bool Cidr::contains(const IpAddress& address) const noexcept {

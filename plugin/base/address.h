@@ -31,6 +31,8 @@ class IpAddress {
   bool is_unspecified() const noexcept;  ///< 0.0.0.0, ::
   /// The IPv4 address inside ::ffff:0:0/96; itself otherwise.
   IpAddress unmapped() const noexcept;
+  /// Its first `bits` bits, the others zero. REQUIRES: 0 <= bits <= 32, or 128 for IPv6.
+  IpAddress first_bits(int bits) const noexcept;
   /// Network byte order; the first 4 bytes for IPv4.
   const std::array<std::uint8_t, 16>& bytes() const noexcept { return bytes_; }
   std::string to_string() const;
@@ -71,7 +73,17 @@ class Cidr {
   /// Also takes a bare address, which is a block of one. nullopt when malformed or when bits are set behind
   /// the prefix.
   static std::optional<Cidr> parse(std::string_view text);
+  /// The block of that many bits that holds the address. REQUIRES: 0 <= bits <= 32, or 128 for IPv6.
+  static Cidr around(const IpAddress& address, int bits);
+
   bool contains(const IpAddress& address) const noexcept;
+  /// The lowest address in it.
+  const IpAddress& network() const noexcept { return network_; }
+  int bits() const noexcept { return bits_; }
+  /// "203.0.113.0/24"; always with the prefix, and each block in one way only.
+  std::string to_string() const;
+
+  auto operator<=>(const Cidr&) const noexcept = default;
 
  private:
   Cidr(IpAddress network, int bits) : network_(network), bits_(bits) {}

@@ -89,11 +89,11 @@ class DenyHostsTest : public testing::Test {
     EXPECT_TRUE(chain.add(*plugin));
   }
 
-  Diary ask_for(std::string_view target) {
+  Diary ask_for(std::string_view target, Protocol protocol = Protocol::http_connect) {
     diary.clear();
     FakeConnection connection(keeper, 1, diary);
     connection.gate->authenticate(without_credentials());
-    connection.gate->admit({Protocol::http_connect, target, 443});
+    connection.gate->admit({protocol, target, 443});
     return diary;
   }
 
@@ -119,6 +119,13 @@ TEST_F(DenyHostsTest, DeniesTheHostsOfItsListAndAllBelowThem) {
   EXPECT_EQ(ask_for("example.com."), kept_out);
   EXPECT_EQ(ask_for("anexample.com"), let_through);
   EXPECT_EQ(ask_for("example.org"), let_through);
+}
+
+// As a UDP association asks: once as a whole, and then for each target.
+TEST_F(DenyHostsTest, LetsThroughWhatHasNoTargetYet) {
+  ASSERT_EQ(plugin->start(source_of("[deny_hosts]\nhosts = [\"example.com\"]\n")), ConfigurationErrors{});
+  EXPECT_EQ(ask_for("", Protocol::socks5_udp), let_through);
+  EXPECT_EQ(ask_for("example.com", Protocol::socks5_udp), kept_out);
 }
 
 TEST_F(DenyHostsTest, CountsWhatItDenied) {

@@ -32,7 +32,10 @@ constexpr std::array table{
     Row{Problem::not_found, 404, "not_found", "There is nothing here by that name"},
     Row{Problem::method_not_allowed, 405, "method_not_allowed", "This cannot be done here"},
     Row{Problem::too_large, 413, "too_large", "The body is too large"},
+    Row{Problem::no_such_location, 422, "no_such_location", "No exit stands there"},
     Row{Problem::user_exists, 409, "user_exists", "The name is taken"},
+    Row{Problem::network_taken, 409, "network_taken", "Another user has listed this network"},
+    Row{Problem::too_many_networks, 409, "too_many_networks", "No more networks can be listed"},
     Row{Problem::insufficient_credits, 409, "insufficient_credits", "The balance does not cover it"},
     Row{Problem::payment_refused, 502, "payment_refused", "The payment provider refused"},
     Row{Problem::payment_unavailable, 503, "payment_unavailable", "The payment provider cannot be reached"},
@@ -88,6 +91,8 @@ Reply in_words_of_the_port(const LedgerError& error) {
                      "This key or reference stands for another request already.");
     case LedgerError::Code::insufficient:
       return problem(Problem::insufficient_credits, "It would leave less than zero; nothing was changed.");
+    case LedgerError::Code::too_many:
+      return problem(Problem::too_many_networks, "A user has as many of them as he may.");
     case LedgerError::Code::invalid:
       return problem(Problem::invalid_value, "The ledger does not accept these values.");
     case LedgerError::Code::life_is_over:

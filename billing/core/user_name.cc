@@ -42,15 +42,6 @@ std::string* field_of(UserName& name, std::string_view key) {
   return nullptr;
 }
 
-std::optional<UserNameError> check_value(std::string_view key, std::string_view value) {
-  if (value.empty()) return UserNameError::no_value;
-  if (value.size() > UserName::max_value_length) return UserNameError::value_too_long;
-  if (!std::all_of(value.begin(), value.end(), is_value_character)) return UserNameError::bad_value;
-  if (key != "country") return std::nullopt;
-  const bool two_letters = value.size() == 2 && std::all_of(value.begin(), value.end(), is_letter);
-  return two_letters ? std::nullopt : std::optional(UserNameError::bad_country);
-}
-
 std::optional<UserNameError> set_field(UserName& name, std::string_view key, std::string_view value) {
   std::string* field = field_of(name, key);
   if (!field) return UserNameError::unknown_key;
@@ -77,6 +68,15 @@ std::string_view describe(UserNameError error) noexcept {
     case UserNameError::bad_country: return "a country is two letters";
   }
   return "the user name is malformed";
+}
+
+std::optional<UserNameError> check_value(std::string_view key, std::string_view value) noexcept {
+  if (value.empty()) return UserNameError::no_value;
+  if (value.size() > UserName::max_value_length) return UserNameError::value_too_long;
+  if (!std::all_of(value.begin(), value.end(), is_value_character)) return UserNameError::bad_value;
+  if (key != "country") return std::nullopt;
+  const bool two_letters = value.size() == 2 && std::all_of(value.begin(), value.end(), is_letter);
+  return two_letters ? std::nullopt : std::optional(UserNameError::bad_country);
 }
 
 Result<UserName, UserNameError> parse_user_name(std::string_view text) {

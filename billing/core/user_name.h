@@ -45,6 +45,9 @@ Result<UserName, UserNameError> parse_user_name(std::string_view text);
 /// USER alone, whatever stands behind it; nullopt when it breaks its own grammar: nobody can have that name.
 std::optional<std::string> user_of(std::string_view text);
 
+/// What is wrong with a value behind `key` ("country", "state", "city", "isp" or "session"), if anything is.
+std::optional<UserNameError> check_value(std::string_view key, std::string_view value) noexcept;
+
 /// True for what may stand in USER: the grammar of the names under which users are created.
 bool is_user(std::string_view name) noexcept;
 

@@ -53,6 +53,7 @@ std::string_view name_of(LedgerError::Code code) noexcept {
     case LedgerError::Code::conflict: return "conflict";
     case LedgerError::Code::life_is_over: return "life_is_over";
     case LedgerError::Code::insufficient: return "insufficient";
+    case LedgerError::Code::too_many: return "too_many";
     case LedgerError::Code::invalid: return "invalid";
     case LedgerError::Code::broken: return "broken";
   }

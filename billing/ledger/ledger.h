@@ -15,6 +15,8 @@
 #include "billing/core/credits.h"
 #include "billing/core/end_reason.h"
 #include "billing/core/node_lease.h"
+#include "plugin/api/location.h"
+#include "plugin/base/address.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/id.h"
 #include "plugin/base/result.h"
@@ -36,10 +38,11 @@ struct LedgerError {
   enum class Code {
     unavailable,  ///< the database cannot be reached or gave up: the outcome of a write is unknown, ask again
     not_found,    ///< no such user, session or order
-    already_exists,  ///< the name is taken
+    already_exists,  ///< the name, or the network, is taken
     conflict,        ///< the same idempotency key or reference with other content
     life_is_over,    ///< a later life of the node that asks has begun, or it never had one
     insufficient,    ///< the balance does not cover it; nothing was changed
+    too_many,        ///< the user has as many of them as he may; nothing was changed
     invalid,         ///< an argument breaks the rules stated at the call
     broken,          ///< the database answered something that cannot be: our bug, or someone edited it
   };
@@ -65,6 +68,7 @@ struct User {
   UserState state = UserState::active;
   TokenHash token{};
   WallTime created_at{};
+  plugin::Location location{};  ///< where his way out stands when he asks for none
 };
 
 /// What admission needs to know of a user, read in one go.
@@ -89,6 +93,34 @@ struct UserOverview {
   User user;
   Credits balance;
   std::int64_t live_sessions = 0;
+};
+
+// ---- client addresses
+
+/// A block of client addresses that a user has listed as his own; see client_network.h.
+struct ListedNetwork {
+  Cidr network;
+  WallTime added_at{};
+};
+/// So many a user may list.
+inline constexpr std::size_t most_listed_networks = 32;
+
+/// All that a user has listed, as it stood behind some change of his.
+struct NetworkList {
+  UserId user;
+  std::string user_name;
+  /// Of two lists of one user, the one with the higher number is the newer one.
+  std::int64_t change = 0;
+  std::vector<ListedNetwork> networks;  ///< IPv4 first, in the order of the addresses
+};
+
+struct NetworkChange {
+  enum class Outcome {
+    changed,
+    as_before,  ///< it was so already
+  };
+  Outcome outcome = Outcome::changed;
+  NetworkList list;  ///< as it is now
 };
 
 // ---- metering
@@ -208,10 +240,11 @@ struct NodeStart {
 
 /// What others have changed that a node has to know, and who the nodes are.
 struct Changes {
-  std::vector<User> users;       ///< as they are now, in the order of their last change
-  std::vector<SessionId> ended;  ///< sessions of the node
-  std::vector<NodeSign> nodes;   ///< all of them, in no order
-  ChangeMark upto;               ///< what to ask from next
+  std::vector<User> users;            ///< as they are now, in the order of their last change
+  std::vector<NetworkList> networks;  ///< of each of these users
+  std::vector<SessionId> ended;       ///< sessions of the node
+  std::vector<NodeSign> nodes;        ///< all of them, in no order
+  ChangeMark upto;                    ///< what to ask from next
 };
 
 /// What became of one portion of a lost node's sessions.
@@ -350,10 +383,23 @@ class Ledger {
   virtual LedgerResult<User> find_user(const TokenHash& token) = 0;
   /// In the order of their names.
   virtual LedgerResult<std::vector<UserOverview>> list_users() = 0;
+  /// Where the user's way out stands when he asks for none; nowhere in particular, when it is empty.
+  /// `invalid` unless its fields keep the grammar of user names.
+  virtual LedgerResult<Done> set_location(UserId user, const plugin::Location& location, WallTime at) = 0;
   /// One entry for each name, in order; nullopt: nobody has that name. `session_limit` as in ChargeRequest:
   /// live sessions are counted up to it, and not at all where there is none.
   virtual LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
                                                                        std::uint32_t session_limit) = 0;
+
+  // -- client addresses
+  /// Lists a network as the user's own; twice is once. already_exists when it is another user's: of two who
+  /// list it at the same moment the first one has it, for every node. Networks of different width may
+  /// overlap. too_many beyond most_listed_networks; `invalid` unless is_client_network().
+  virtual LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, WallTime at) = 0;
+  /// One that the user has not listed is as_before.
+  virtual LedgerResult<NetworkChange> remove_network(UserId user, const Cidr& network, WallTime at) = 0;
+  /// The list of one user, or those of all who have listed any, in no order.
+  virtual LedgerResult<std::vector<NetworkList>> networks(std::optional<UserId> user) = 0;
 
   // -- nodes
   /// Announces a node, before its first charge: begins a life of it and its lease. Two processes by one name
@@ -364,10 +410,10 @@ class Ledger {
                                              WallTime at) = 0;
   /// Raises the node's beat; from here on its lease is this long. May be told life_is_over.
   virtual LedgerResult<Done> renew_lease(const NodeRef& node, std::chrono::milliseconds lease) = 0;
-  /// What was changed since that mark was given: users who were made, or whose token or state was changed,
-  /// and sessions of `node` that somebody else ended. Each change that was not visible then, whatever the
-  /// clocks of those who made it show. nullopt: nothing, only the mark to begin with. One round trip, cheap
-  /// however many users and sessions there are: asked several times a second.
+  /// What was changed since that mark was given: users who were made, or of whom anything was changed, with
+  /// what they have listed, and sessions of `node` that somebody else ended. Each change that was not visible
+  /// then, whatever the clocks of those who made it show. nullopt: nothing, only the mark to begin with. One
+  /// round trip, cheap however many users and sessions there are: asked several times a second.
   virtual LedgerResult<Changes> changes_since(std::string_view node, std::optional<ChangeMark> mark) = 0;
   /// Ends a portion of the open sessions of a node that was seen silent with this sign, as
   /// EndReason::node_lost by EndedBy::somebody_else, unless it has given another sign since, which cannot

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "billing/core/user_name.h"
+#include "billing/ledger/client_network.h"
 
 namespace payg::billing {
 namespace {
@@ -87,6 +91,37 @@ std::optional<LedgerError> check_page(int limit) {
   return std::nullopt;
 }
 
+std::optional<LedgerError> check_location(const plugin::Location& location) {
+  for (const auto& [key, value] :
+       {std::pair("country", &location.country), std::pair("state", &location.state),
+        std::pair("city", &location.city), std::pair("isp", &location.isp)})
+    if (!value->empty() && check_value(key, *value))
+      return invalid("this is no location: " + std::string(describe(*check_value(key, *value))));
+  return std::nullopt;
+}
+
+std::optional<LedgerError> check_network(const Cidr& network) {
+  if (!is_client_network(network)) return invalid("clients do not come from " + network.to_string());
+  return std::nullopt;
+}
+
+LedgerResult<std::vector<NetworkList>> gather_networks(const std::vector<NetworkRow>& rows) {
+  std::vector<NetworkList> lists;
+  for (const NetworkRow& row : rows) {
+    if (lists.empty() || lists.back().user != row.user)
+      lists.push_back({.user = row.user, .user_name = row.user_name, .change = row.change, .networks = {}});
+    if (row.network.empty()) continue;
+    const auto network = Cidr::parse(row.network);
+    if (!network) return unreadable("network");
+    lists.back().networks.push_back({.network = *network, .added_at = row.added_at});
+  }
+  for (NetworkList& list : lists)
+    std::ranges::sort(list.networks, {}, [](const ListedNetwork& one) {
+      return std::pair(one.network.network().family(), one.network);
+    });
+  return lists;
+}
+
 bool same_order(const Order& found, const Order& asked) {
   return found.user == asked.user && found.provider == asked.provider && found.price == asked.price &&
          found.currency == asked.currency && found.credits == asked.credits && found.bonus == asked.bonus &&
@@ -113,6 +148,13 @@ LedgerError same_key_other_content() {
 }
 LedgerError not_covered() {
   return {LedgerError::Code::insufficient, "the balance does not cover it"};
+}
+LedgerError network_taken() {
+  return {LedgerError::Code::already_exists, "another user has listed this network"};
+}
+LedgerError too_many_networks() {
+  return {LedgerError::Code::too_many,
+          "a user lists at most " + std::to_string(most_listed_networks) + " networks"};
 }
 LedgerError life_is_over() {
   return {LedgerError::Code::life_is_over, "another process has started by the name of this node"};

@@ -18,9 +18,22 @@ std::optional<LedgerError> check_adjustment(Credits amount, std::string_view ref
 std::optional<LedgerError> check_new_order(const Order& order);
 std::optional<LedgerError> check_charge(const ChargeRequest& request);
 std::optional<LedgerError> check_page(int limit);
+std::optional<LedgerError> check_location(const plugin::Location& location);
+std::optional<LedgerError> check_network(const Cidr& network);
 
 /// Whether `asked` is the order that `found` is already, so that placing it again changes nothing.
 bool same_order(const Order& found, const Order& asked);
+
+/// One row of what users have listed: a user and one of his networks, which is empty when he has none.
+struct NetworkRow {
+  UserId user;
+  std::string user_name;
+  std::int64_t change = 0;
+  std::string network;
+  WallTime added_at{};
+};
+/// Makes lists of them. REQUIRES: the rows of one user come after each other.
+LedgerResult<std::vector<NetworkList>> gather_networks(const std::vector<NetworkRow>& rows);
 
 constexpr std::int64_t to_ms(WallTime time) noexcept {
   return time.time_since_epoch().count();
@@ -64,6 +77,8 @@ LedgerError too_much();  ///< the balance would leave the 64 bits
 LedgerError same_reference_other_content();
 LedgerError same_key_other_content();
 LedgerError not_covered();
+LedgerError network_taken();
+LedgerError too_many_networks();
 LedgerError life_is_over();  ///< of a node
 LedgerError unreadable(std::string_view what);
 

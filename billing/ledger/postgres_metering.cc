@@ -93,13 +93,16 @@ FROM asked r LEFT JOIN due d ON d.place = r.place ORDER BY r.place)sql";
 
 /// Sessions of node $1 with usage to post, in the order of the index of live sessions, so that a portion does
 /// not read what the later ones will.
-#define PAYG_DUE_USAGE                                                                                      \
-  "metered_sessions s WHERE s.node = $1 AND s.ended_at IS NULL AND s.last_posted_at <= $2 AND s.charged > " \
-  "s.posted"
+#define PAYG_IS_DUE "s.node = $1 AND s.ended_at IS NULL AND s.last_posted_at <= $2 AND s.charged > s.posted"
+#define PAYG_DUE_USAGE "metered_sessions s WHERE " PAYG_IS_DUE
 
+/// Whoever of their users is free: the portion is counted of those, or a thousand sessions of somebody who is
+/// locked would hold up everybody's. Who waits for nobody may lock in any order.
 constexpr const char* lock_due_sql =
-    PAYG_LOCK_AND_NOTE("IN (SELECT s.user_id FROM " PAYG_DUE_USAGE
-                       " ORDER BY s.last_posted_at LIMIT $3)") " SKIP LOCKED) locked";
+    "SELECT length(set_config('payg.locked_users', coalesce(string_agg(DISTINCT user_id::text, ','), ''), "
+    "true))"
+    " FROM (SELECT s.user_id FROM metered_sessions s JOIN user_credits c ON c.user_id = s.user_id"
+    "       WHERE " PAYG_IS_DUE " ORDER BY s.last_posted_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED) locked";
 
 constexpr const char* post_sql =
     "WITH due AS ("

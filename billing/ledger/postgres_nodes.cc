@@ -105,12 +105,20 @@ LedgerResult<Changes> PostgresLedger::changes_since(std::string_view node, std::
        {"SELECT session_id FROM metered_sessions WHERE end_change > $1 AND node = $2"
         " ORDER BY end_change, session_id",
         parameters(mark ? mark->ends : INT64_MAX, node)},
-       {"SELECT node, life, beat, lease_ms FROM nodes"}},
+       {"SELECT node, life, beat, lease_ms FROM nodes"},
+       {PAYG_NETWORKS "WHERE u.changed_at > $1" PAYG_NETWORKS_IN_ORDER,
+        parameters(mark ? mark->users : INT64_MAX)}},
       PostgresConnection::Isolation::snapshot);
   if (!results) return results.error();
   const PostgresRows &marks = (*results)[0], &users = (*results)[1], &ended = (*results)[2],
                      &nodes = (*results)[3];
-  Changes changes{.users = {}, .ended = {}, .nodes = {}, .upto = {marks.integer(0, 0), marks.integer(0, 1)}};
+  auto networks = postgres::read_networks(results->back());
+  if (!networks) return networks.error();
+  Changes changes{.users = {},
+                  .networks = std::move(*networks),
+                  .ended = {},
+                  .nodes = {},
+                  .upto = {marks.integer(0, 0), marks.integer(0, 1)}};
   for (int row = 0; row < users.count(); ++row) {
     auto user = postgres::read_user(users, row);
     if (!user) return unreadable("user");

@@ -8,10 +8,27 @@ namespace payg::billing::postgres {
 // SQL and readers that the parts of PostgresLedger share.
 
 /// Columns of a user, for SELECTs whose first columns are these.
-#define PAYG_USER_COLUMNS "u.user_id, u.name, u.email, u.state, encode(u.token_hash, 'hex'), u.created_at"
-inline constexpr int user_columns = 6;
+#define PAYG_USER_COLUMNS                                                            \
+  "u.user_id, u.name, u.email, u.state, encode(u.token_hash, 'hex'), u.created_at, " \
+  "u.default_country, u.default_state, u.default_city, u.default_isp"
+inline constexpr int user_columns = 10;
 /// nullopt: the row holds what cannot be.
 std::optional<User> read_user(const PostgresRows& rows, int row);
+
+/// Users change one after the other, so that the numbers which PAYG_NEXT_CHANGE gives rise in the order in
+/// which the changes become visible, whatever clocks do.
+PostgresStatement lock_user_changes();
+/// For changed_at: the time given, or the next number that nobody has yet.
+#define PAYG_NEXT_CHANGE(time) \
+  "greatest(" time "::bigint, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
+
+/// What users have listed, for SELECTs that end in a WHERE of theirs and PAYG_NETWORKS_IN_ORDER; also a user
+/// who has listed nothing is a row.
+#define PAYG_NETWORKS                                                                        \
+  "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0)" \
+  " FROM users u LEFT JOIN user_addresses a ON a.user_id = u.user_id "
+#define PAYG_NETWORKS_IN_ORDER " ORDER BY u.user_id"
+LedgerResult<std::vector<NetworkList>> read_networks(const PostgresRows& rows);
 
 #define PAYG_TRANSACTION_COLUMNS "t.id, t.type, t.amount, t.reference, t.note, t.created_at"
 std::optional<Transaction> read_transaction(const PostgresRows& rows, int row, int first_column = 0);

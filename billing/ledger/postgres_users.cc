@@ -5,6 +5,7 @@
 
 namespace payg::billing {
 
+using postgres::lock_user_changes;
 using postgres::read_user;
 using postgres::user_columns;
 
@@ -22,15 +23,6 @@ namespace {
 
 /// Any number that nobody else locks in this database: "user" in ASCII.
 constexpr std::int64_t user_changes_lock = 0x75736572;
-
-/// Users change one after the other, so that the numbers which PAYG_NEXT_CHANGE gives rise in the order in
-/// which the changes become visible, whatever clocks do.
-PostgresStatement lock_user_changes() {
-  return {"SELECT pg_advisory_xact_lock($1)", parameters(user_changes_lock)};
-}
-/// For changed_at: the time given, or the next number that nobody has yet.
-#define PAYG_NEXT_CHANGE(time) \
-  "greatest(" time "::bigint, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
 
 std::optional<TokenHash> parse_hex(const std::string& hex) {
   TokenHash token{};
@@ -71,6 +63,10 @@ LedgerResult<Standing> read_standing(const PostgresRows& rows, int row) {
 
 }  // namespace
 
+PostgresStatement postgres::lock_user_changes() {
+  return {"SELECT pg_advisory_xact_lock($1)", parameters(user_changes_lock)};
+}
+
 std::optional<User> postgres::read_user(const PostgresRows& rows, int row) {
   const auto state = parse_user_state(rows.text(row, 3));
   const auto token = parse_hex(rows.text(row, 4));
@@ -80,7 +76,11 @@ std::optional<User> postgres::read_user(const PostgresRows& rows, int row) {
               .email = rows.text(row, 2),
               .state = *state,
               .token = *token,
-              .created_at = from_ms(rows.integer(row, 5))};
+              .created_at = from_ms(rows.integer(row, 5)),
+              .location = {.country = rows.text(row, 6),
+                           .state = rows.text(row, 7),
+                           .city = rows.text(row, 8),
+                           .isp = rows.text(row, 9)}};
 }
 
 LedgerResult<User> PostgresLedger::create_user(std::string_view name, std::string_view email,
@@ -123,6 +123,16 @@ LedgerResult<Done> PostgresLedger::set_state(UserId user, UserState state, WallT
        {"UPDATE users SET state = $2, changed_at = " PAYG_NEXT_CHANGE("$3") " WHERE user_id = $1"
                                                                             " RETURNING user_id",
         parameters(to_integer(user), name_of(state), to_ms(at))}}));
+}
+
+LedgerResult<Done> PostgresLedger::set_location(UserId user, const plugin::Location& location, WallTime at) {
+  if (auto refusal = check_location(location)) return *refusal;
+  return changed_one(connection_.transact(
+      {lock_user_changes(),
+       {"UPDATE users SET default_country = $2, default_state = $3, default_city = $4, default_isp = $5,"
+        "                 changed_at = " PAYG_NEXT_CHANGE("$6") " WHERE user_id = $1 RETURNING user_id",
+        parameters(to_integer(user), location.country, location.state, location.city, location.isp,
+                   to_ms(at))}}));
 }
 
 LedgerResult<User> PostgresLedger::find_user(std::string_view name) {

@@ -20,11 +20,16 @@ class SqliteLedger final : public Ledger {
                                  WallTime at) override;
   LedgerResult<Done> set_token(UserId user, const TokenHash& token, WallTime at) override;
   LedgerResult<Done> set_state(UserId user, UserState state, WallTime at) override;
+  LedgerResult<Done> set_location(UserId user, const plugin::Location& location, WallTime at) override;
   LedgerResult<User> find_user(std::string_view name) override;
   LedgerResult<User> find_user(const TokenHash& token) override;
   LedgerResult<std::vector<UserOverview>> list_users() override;
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
                                                                std::uint32_t session_limit) override;
+
+  LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, WallTime at) override;
+  LedgerResult<NetworkChange> remove_network(UserId user, const Cidr& network, WallTime at) override;
+  LedgerResult<std::vector<NetworkList>> networks(std::optional<UserId> user) override;
 
   LedgerResult<NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                      WallTime at) override;

@@ -26,6 +26,11 @@ std::vector<User> changed_users(SqliteTransaction& transaction, ChangeMark mark)
   return users;
 }
 
+std::vector<NetworkList> changed_networks(SqliteTransaction& transaction, ChangeMark mark) {
+  auto rows = transaction.select(PAYG_NETWORKS "WHERE u.changed_at > ?" PAYG_NETWORKS_IN_ORDER, mark.users);
+  return sqlite::read_networks(transaction, rows);
+}
+
 std::vector<SessionId> ended_sessions(SqliteTransaction& transaction, std::string_view node,
                                       ChangeMark mark) {
   std::vector<SessionId> ended;
@@ -107,6 +112,7 @@ LedgerResult<Changes> SqliteLedger::changes_since(std::string_view node, std::op
   changes.upto = newest_changes(transaction);
   if (mark) {
     changes.users = changed_users(transaction, *mark);
+    changes.networks = changed_networks(transaction, *mark);
     changes.ended = ended_sessions(transaction, node, *mark);
   }
   changes.nodes = all_nodes(transaction);

@@ -9,9 +9,23 @@ namespace payg::billing::sqlite {
 // fail.
 
 /// Columns of a user, for SELECTs whose first columns are these.
-#define PAYG_USER_COLUMNS "u.user_id, u.name, u.email, u.state, u.token_hash, u.created_at"
-inline constexpr int user_columns = 6;
+#define PAYG_USER_COLUMNS                                             \
+  "u.user_id, u.name, u.email, u.state, u.token_hash, u.created_at, " \
+  "u.default_country, u.default_state, u.default_city, u.default_isp"
+inline constexpr int user_columns = 10;
 User read_user(SqliteTransaction& transaction, const SqliteTransaction::Rows& row);
+
+/// For changed_at: the time given, or the next number that nobody has yet. Writers come one after the other,
+/// so these numbers rise in the order in which the changes become visible, whatever clocks do.
+#define PAYG_NEXT_CHANGE "max(?, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
+
+/// What users have listed, for SELECTs that end in a WHERE of theirs and PAYG_NETWORKS_IN_ORDER; also a user
+/// who has listed nothing is a row.
+#define PAYG_NETWORKS                                                                        \
+  "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0)" \
+  " FROM users u LEFT JOIN user_addresses a ON a.user_id = u.user_id "
+#define PAYG_NETWORKS_IN_ORDER " ORDER BY u.user_id"
+std::vector<NetworkList> read_networks(SqliteTransaction& transaction, SqliteTransaction::Rows& rows);
 
 /// Balance, or nullopt: no such user (or the transaction has failed).
 std::optional<Credits> read_balance(SqliteTransaction& transaction, UserId user);

@@ -32,10 +32,6 @@ std::optional<User> find_by_token(SqliteTransaction& transaction, const TokenHas
   return read_user(transaction, rows);
 }
 
-/// For changed_at: the time given, or the next number that nobody has yet. Writers come one after the other,
-/// so these numbers rise in the order in which the changes become visible, whatever clocks do.
-#define PAYG_NEXT_CHANGE "max(?, (SELECT coalesce(max(changed_at), 0) + 1 FROM users))"
-
 /// The answer to a lookup, once its transaction has been looked after.
 template <class T>
 LedgerResult<T> found_or(SqliteTransaction& transaction, std::optional<T> found, LedgerError missing) {
@@ -47,10 +43,12 @@ LedgerResult<T> found_or(SqliteTransaction& transaction, std::optional<T> found,
 }  // namespace
 
 User sqlite::read_user(SqliteTransaction& transaction, const SqliteTransaction::Rows& row) {
-  User user{.id = to_user_id(row.integer(0)),
-            .name = row.text(1),
-            .email = row.text(2),
-            .created_at = from_ms(row.integer(5))};
+  User user{
+      .id = to_user_id(row.integer(0)),
+      .name = row.text(1),
+      .email = row.text(2),
+      .created_at = from_ms(row.integer(5)),
+      .location = {.country = row.text(6), .state = row.text(7), .city = row.text(8), .isp = row.text(9)}};
   const auto state = parse_user_state(row.text(3));
   const std::string token = row.text(4);
   if (!state || token.size() != user.token.size()) {
@@ -113,6 +111,17 @@ LedgerResult<Done> SqliteLedger::set_state(UserId user, UserState state, WallTim
   const int changed =
       transaction.execute("UPDATE users SET state = ?, changed_at = " PAYG_NEXT_CHANGE " WHERE user_id = ?",
                           name_of(state), to_ms(at), to_integer(user));
+  return found_or(transaction, changed == 1 ? std::optional(Done{}) : std::nullopt, no_such_user());
+}
+
+LedgerResult<Done> SqliteLedger::set_location(UserId user, const plugin::Location& location, WallTime at) {
+  if (auto refusal = check_location(location)) return *refusal;
+  SqliteTransaction transaction(database_, Kind::write);
+  const int changed = transaction.execute(
+      "UPDATE users SET default_country = ?, default_state = ?, default_city = ?, default_isp = ?,"
+      "                 changed_at = " PAYG_NEXT_CHANGE " WHERE user_id = ?",
+      std::string_view(location.country), std::string_view(location.state), std::string_view(location.city),
+      std::string_view(location.isp), to_ms(at), to_integer(user));
   return found_or(transaction, changed == 1 ? std::optional(Done{}) : std::nullopt, no_such_user());
 }
 

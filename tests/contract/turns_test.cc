@@ -68,6 +68,36 @@ TEST_F(PostgresTurns, WhoIsNotAloneStandsInNoLine) {
   EXPECT_EQ(charge({in_line(users[0]), in_line(users[1])}), (std::vector{later, granted}));
 }
 
+// More of them than one portion takes.
+TEST_F(PostgresTurns, TheUsageOfOthersIsPostedWhileAThousandSessionsOfOneAreLocked) {
+  std::vector<ChargeRequest> batch;
+  for (std::uint64_t id = 1; id <= 1'001; ++id) {
+    ChargeRequest request = minute(users[0], SessionId{id}, 1);
+    request.price = units(8);
+    request.increment = 10ms;
+    batch.push_back(request);
+  }
+  ChargeRequest last = minute(users[1], session_a, 1);
+  last.from = new_year + 1s;
+  batch.push_back(last);
+  value_of(ledger->charge(newest_life(*ledger, node), batch));
+  const auto rows_of = [&](const User& user) {
+    return value_of(ledger->transactions(user.id, std::nullopt, 10'000)).size();
+  };
+
+  std::optional<PostgresLock> locked(std::in_place, database.url(),
+                                     locking_row("user_credits", users[0].id.value));
+  EXPECT_EQ(value_of(ledger->post_usage(node, new_year + 1min, new_year + 1h)), Posting::more);
+  EXPECT_EQ(rows_of(users[1]), 2U);
+  EXPECT_EQ(value_of(ledger->post_usage(node, new_year + 1min, new_year + 1h)), Posting::done)
+      << "what is left is locked";
+  locked.reset();
+  EXPECT_EQ(value_of(ledger->post_usage(node, new_year + 1min, new_year + 1h)), Posting::more);
+  EXPECT_EQ(value_of(ledger->post_usage(node, new_year + 1min, new_year + 1h)), Posting::done);
+  EXPECT_EQ(rows_of(users[0]), 1'002U);
+  expect_clean_books();
+}
+
 TEST_F(PostgresTurns, ARowOfUsersThatSomebodyHoldsIsInNobodysWay) {
   const PostgresLock held(database.url(), locking_row("users", users[0].id.value));
   EXPECT_EQ(charge({minute(users[0], session_a, 1), minute(users[1], session_a, 1)}),

@@ -84,10 +84,50 @@ TEST_P(Users, AUserIsDisabledAndEnabled) {
   EXPECT_EQ(value_of(ledger().find_user("alice")).state, UserState::active);
 }
 
+TEST_P(Users, ALocationIsKeptUntilAnotherOneReplacesItAltogether) {
+  const User alice = user_with("alice", Credits());
+  EXPECT_TRUE(alice.location.empty());
+  const plugin::Location berlin{.country = "de", .state = "be", .city = "berlin", .isp = "example_net"};
+  value_of(ledger().set_location(alice.id, berlin, new_year));
+  EXPECT_EQ(value_of(ledger().find_user("alice")).location, berlin);
+  EXPECT_EQ(value_of(ledger().find_user(token_of("alice"))).location, berlin);
+  EXPECT_EQ(value_of(ledger().standing(alice.id)).user.location, berlin);
+  EXPECT_EQ(value_of(ledger().list_users()).at(0).user.location, berlin);
+
+  const plugin::Location any_city{.country = "", .state = "", .city = "paris", .isp = ""};
+  value_of(ledger().set_location(alice.id, any_city, new_year));
+  EXPECT_EQ(value_of(ledger().find_user("alice")).location, any_city);
+  value_of(ledger().set_location(alice.id, {}, new_year));
+  EXPECT_TRUE(value_of(ledger().find_user("alice")).location.empty());
+}
+
+TEST_P(Users, ALocationIsToldLikeEveryChangeOfAUser) {
+  const User alice = user_with("alice", Credits());
+  const auto before = value_of(ledger().changes_since(node, std::nullopt)).upto;
+  const plugin::Location france{.country = "fr", .state = "", .city = "", .isp = ""};
+  value_of(ledger().set_location(alice.id, france, new_year - 24h));
+  const auto users = value_of(ledger().changes_since(node, before)).users;
+  ASSERT_EQ(users.size(), 1U);
+  EXPECT_EQ(users[0].location, france);
+}
+
+TEST_P(Users, ALocationOutsideTheGrammarOfUserNamesIsInvalid) {
+  const User alice = user_with("alice", Credits());
+  for (const plugin::Location& location :
+       {plugin::Location{.country = "deu", .state = "", .city = "", .isp = ""},
+        plugin::Location{.country = "DE", .state = "", .city = "", .isp = ""},
+        plugin::Location{.country = "", .state = "a-b", .city = "", .isp = ""},
+        plugin::Location{.country = "", .state = "", .city = std::string(65, 'a'), .isp = ""},
+        plugin::Location{.country = "", .state = "", .city = "", .isp = std::string("a\0b", 3)}})
+    EXPECT_EQ(refusal_of(ledger().set_location(alice.id, location, new_year)), "invalid");
+  EXPECT_TRUE(value_of(ledger().find_user("alice")).location.empty());
+}
+
 TEST_P(Users, NobodyCannotBeChanged) {
   const UserId nobody{999};
   EXPECT_EQ(refusal_of(ledger().set_token(nobody, token_of("t"), new_year)), "not_found");
   EXPECT_EQ(refusal_of(ledger().set_state(nobody, UserState::active, new_year)), "not_found");
+  EXPECT_EQ(refusal_of(ledger().set_location(nobody, {}, new_year)), "not_found");
   EXPECT_EQ(refusal_of(ledger().balance(nobody)), "not_found");
   EXPECT_EQ(refusal_of(ledger().standing(nobody)), "not_found");
   EXPECT_EQ(refusal_of(ledger().transactions(nobody, std::nullopt, 1)), "not_found");

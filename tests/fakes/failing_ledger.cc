@@ -68,6 +68,10 @@ LedgerResult<Done> FailingLedger::set_state(UserId user, UserState state, WallTi
   return attempt([&] { return ledger_->set_state(user, state, at); });
 }
 
+LedgerResult<Done> FailingLedger::set_location(UserId user, const plugin::Location& location, WallTime at) {
+  return attempt([&] { return ledger_->set_location(user, location, at); });
+}
+
 LedgerResult<User> FailingLedger::find_user(std::string_view name) {
   return attempt([&] { return ledger_->find_user(name); });
 }
@@ -83,6 +87,18 @@ LedgerResult<std::vector<UserOverview>> FailingLedger::list_users() {
 LedgerResult<std::vector<std::optional<Standing>>> FailingLedger::standings(
     std::span<const std::string> names, std::uint32_t session_limit) {
   return attempt([&] { return ledger_->standings(names, session_limit); });
+}
+
+LedgerResult<NetworkChange> FailingLedger::add_network(UserId user, const Cidr& network, WallTime at) {
+  return attempt([&] { return ledger_->add_network(user, network, at); });
+}
+
+LedgerResult<NetworkChange> FailingLedger::remove_network(UserId user, const Cidr& network, WallTime at) {
+  return attempt([&] { return ledger_->remove_network(user, network, at); });
+}
+
+LedgerResult<std::vector<NetworkList>> FailingLedger::networks(std::optional<UserId> user) {
+  return attempt([&] { return ledger_->networks(user); });
 }
 
 LedgerResult<NodeStart> FailingLedger::start_node(std::string_view node, std::chrono::milliseconds lease,

@@ -53,11 +53,20 @@ class FailingLedger : public billing::Ledger {
   billing::LedgerResult<Done> set_token(billing::UserId user, const billing::TokenHash& token,
                                         WallTime at) override;
   billing::LedgerResult<Done> set_state(billing::UserId user, billing::UserState state, WallTime at) override;
+  billing::LedgerResult<Done> set_location(billing::UserId user, const plugin::Location& location,
+                                           WallTime at) override;
   billing::LedgerResult<billing::User> find_user(std::string_view name) override;
   billing::LedgerResult<billing::User> find_user(const billing::TokenHash& token) override;
   billing::LedgerResult<std::vector<billing::UserOverview>> list_users() override;
   billing::LedgerResult<std::vector<std::optional<billing::Standing>>> standings(
       std::span<const std::string> names, std::uint32_t session_limit) override;
+
+  billing::LedgerResult<billing::NetworkChange> add_network(billing::UserId user, const Cidr& network,
+                                                            WallTime at) override;
+  billing::LedgerResult<billing::NetworkChange> remove_network(billing::UserId user, const Cidr& network,
+                                                               WallTime at) override;
+  billing::LedgerResult<std::vector<billing::NetworkList>> networks(
+      std::optional<billing::UserId> user) override;
 
   billing::LedgerResult<billing::NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                                        WallTime at) override;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "billing/ledger/client_network.h"
 #include "proxy/net/guard.h"
 #include "proxy/net/target_host.h"
 #include "tests/fuzz/promise.h"
@@ -90,6 +91,8 @@ void blocks_hold_what_they_say(std::string_view text) {
   const int width = network->is_v4() ? 32 : 128;
   const int bits = slash == text.npos ? width : std::stoi(std::string(text.substr(slash + 1)));
   must(bits >= 0 && bits <= width, "a prefix is no longer than the address");
+  must(block->network() == *network && block->bits() == bits, "a block is what it says");
+  must(Cidr::parse(block->to_string()) == block, "a block that is written is read again");
   must(block->contains(*network), "a block holds its network's address");
   if (network->is_v4()) must(block->contains(mapped(*network)), "a block of IPv4 holds the mapped form");
   for (int bit = 0; bit < width; ++bit) {
@@ -97,6 +100,18 @@ void blocks_hold_what_they_say(std::string_view text) {
     must(block->contains(with_bit_turned(*network, bit)) == (bit >= bits),
          "the prefix decides, and it alone");
   }
+}
+
+/// What a user may list is kept in one way only, and is never an address that no client has.
+void listed_networks_are_read_back(std::string_view text) {
+  const billing::NetworkWidth usual;
+  const auto network = billing::read_client_network(text, usual);
+  if (!network.ok()) return;
+  must(billing::is_client_network(*network), "the ledger takes what may be listed");
+  const auto again = billing::read_client_network(network->to_string(), usual);
+  must(again.ok() && *again == *network, "a listed network is read again");
+  must(network->network() == network->network().unmapped(), "a mapped network is the one that it stands for");
+  must(!network->network().is_unspecified(), "nobody comes from nowhere");
 }
 
 }  // namespace
@@ -109,6 +124,7 @@ void addresses(std::string_view input) {
   if (ip) an_address_is_one(input, *ip);
   sockets_addresses_are_read_back(input);
   blocks_hold_what_they_say(input);
+  listed_networks_are_read_back(input);
 
   proxy::TargetHost host;
   if (proxy::classify_host(input, host) != proxy::HostKind::invalid) is_unambiguous(host);

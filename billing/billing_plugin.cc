@@ -10,6 +10,7 @@
 #include "billing/admin/admin_server.h"
 #include "billing/billing_thread.h"
 #include "billing/denials.h"
+#include "billing/network_index.h"
 #include "billing/node_keeper.h"
 #include "billing/reception.h"
 #include "billing/spool/left_spools.h"
@@ -71,6 +72,7 @@ ConfigurationErrors compare(const ConfigurationSource& source, const config::Bil
   if (now.spool != next.spool) errors.push_back(complaint(source, "spool", advice));
   if (now.node != next.node) errors.push_back(complaint(source, "node", advice));
   if (now.admin.address != next.admin.address) errors.push_back(complaint(source, "admin.address", advice));
+  if (now.admin.socket != next.admin.socket) errors.push_back(complaint(source, "admin.socket", advice));
   if (now.demo != next.demo) errors.push_back(complaint(source, "demo", advice));
   return errors;
 }
@@ -85,13 +87,14 @@ struct BillingPlugin::Node {
         left_in_spool(spool->charges()),
         health(plugin.host_),
         users(max_remembered_users),
+        networks(random_bits()),
         table(configuration.max_sessions, random_bits()),
         biller(table, terms_of(configuration.pricing),
                BillerSettings{.outage_grace = configuration.outage_grace,
                               .lease = configuration.node_lease,
                               .session_limit = configuration.max_sessions_per_user}),
         reader(factory, health),
-        reception({plugin.host_.clock(), table, users, reader, health, random_bits()}),
+        reception({plugin.host_.clock(), table, users, networks, reader, health, random_bits()}),
         billing({biller, plugin.host_, health, factory, std::move(spool),
                  [&plugin](const Cut& cut) { plugin.on_cut(cut.session, cut.why); },
                  [&plugin] { plugin.on_superseded(); }}),
@@ -109,6 +112,8 @@ struct BillingPlugin::Node {
                       reception.open();
                     },
                 .on_users_changed = [&plugin](const auto& changed) { plugin.on_users_read(changed); },
+                .on_networks_read = [this](const auto& lists,
+                                           std::int64_t upto) { networks.follow(lists, upto); },
                 .on_user_confirmed = [this](const User& user) { users.refresh(user); },
                 .on_session_ended = [&plugin](SessionId id) { plugin.on_session_ended_somewhere(id); },
                 .on_spool_settled = [this](auto charges) { billing.settle_spooled(std::move(charges)); },
@@ -135,6 +140,7 @@ struct BillingPlugin::Node {
   std::vector<ChargeRequest> left_in_spool;  // by an earlier life of the node
   LedgerHealth health;
   UserCache users;
+  NetworkIndex networks;
   SessionTable table;
   Biller biller;
   StandingReader reader;
@@ -184,9 +190,7 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   node_->reception.set_session_limit(config->max_sessions_per_user);
   node_->keeper.start();
   if (const auto failure = wait_for_ledger(); !failure.empty()) return {complaint(source, "ledger", failure)};
-  if (const auto failure = start_admin(); !failure.empty())
-    return {complaint(source, "admin.address", failure)};
-  return {};
+  return start_admin(source);
 }
 
 void BillingPlugin::warn_of_left_spools(const std::string& own_path) {
@@ -214,9 +218,9 @@ std::string BillingPlugin::wait_for_ledger() {
   return {};
 }
 
-std::string BillingPlugin::start_admin() {
+ConfigurationErrors BillingPlugin::start_admin(const ConfigurationSource& source) {
   const auto address = node_->admin.start();
-  if (!address) return address.error();
+  if (!address) return {complaint(source, "admin." + address.error().key, address.error().what)};
   node_->reception.set_shop_url("http://" + address->to_string() + "/api/credits/packages");
   return {};
 }
@@ -353,6 +357,10 @@ void BillingPlugin::user_changed(const User& user) {
   node_->users.refresh(user);
   node_->reception.user_changed(user.name);
   end_sessions_of_disabled({&user, 1});
+}
+
+void BillingPlugin::networks_changed(const NetworkList& list) {
+  node_->networks.changed_here(list);
 }
 
 std::shared_ptr<const config::PricingConfig> BillingPlugin::pricing() const {

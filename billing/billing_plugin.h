@@ -39,6 +39,7 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
   std::optional<LiveSession> find(SessionId session) const override;
   bool end(SessionId session, EndReason why) override;
   void user_changed(const User& user) override;
+  void networks_changed(const NetworkList& list) override;
   std::shared_ptr<const config::PricingConfig> pricing() const override;
   LedgerState ledger_state() const override;
   bool is_in_service() const override;
@@ -46,7 +47,7 @@ class BillingPlugin final : public plugin::Plugin, private Metering {
 
   void warn_of_left_spools(const std::string& own_path);
   std::string wait_for_ledger();
-  std::string start_admin();
+  plugin::ConfigurationErrors start_admin(const plugin::ConfigurationSource& source);
   void apply(const config::BillingConfig& config);
   void on_cut(plugin::SessionHandle session, EndReason why);
   void on_users_read(const std::vector<User>& users);

@@ -9,12 +9,17 @@ namespace {
 // Sessions that are charged, or ended, in one transaction.
 constexpr std::size_t portion_size = 1000;
 
+/// "1 charge", "2 charges".
+std::string counted(std::uint64_t count, const std::string& one) {
+  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 void log_ended(plugin::Host& host, std::int64_t sessions, std::string_view node, Credits posted) {
   host.log(plugin::LogLevel::warning, "billing",
-           "ended " + std::to_string(sessions) + " sessions that node " + std::string(node) +
-               " had left open: " + posted.to_exact_string() + " credits");
+           "ended " + counted(static_cast<std::uint64_t>(sessions), "session") + " that node " +
+               std::string(node) + " had left open: " + posted.to_exact_string() + " credits");
 }
 
 void EarlierLife::begin(NodeRef node, const std::vector<SessionKey>& left_open) {
@@ -99,15 +104,15 @@ LedgerResult<Done> EarlierLife::end_first(std::size_t count, Turn turn, Ledger& 
 
 void EarlierLife::say_what_was_done() {
   const ReplayTally replayed = replay_.take_tally();
-  const std::string kept = " charges that node " + node_.name + " had kept in its spool";
+  const std::string kept = " that node " + node_.name + " had kept in its spool";
   if (replayed.charges > 0) {
     host_.log(plugin::LogLevel::warning, "billing",
               "charged " + replayed.amount.to_exact_string() + " credits for " +
-                  std::to_string(replayed.charges) + kept);
+                  counted(replayed.charges, "charge") + kept);
   }
   if (replayed.forgone > 0) {
     host_.log(plugin::LogLevel::warning, "billing",
-              "the ledger took no more of " + std::to_string(replayed.forgone) + kept +
+              "the ledger took no more of " + counted(replayed.forgone, "charge") + kept +
                   ": it has them already, or their sessions had ended, or their users are disabled or have"
                   " nothing left; " +
                   replayed.forgone_price.to_exact_string() + " credits at most are lost");

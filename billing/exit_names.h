@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 namespace payg::billing {
 
@@ -12,15 +13,18 @@ namespace payg::billing {
 /// many as the configuration has ever named. Thread-safe.
 class ExitNames {
  public:
-  using Index = std::uint16_t;
+  using Index = std::uint32_t;
 
-  /// The number of a name, which is kept. When there are more names than numbers, the last number is shared.
+  /// The number of a name, which is kept.
   Index index_of(std::string_view name);
+  /// Empty: nobody has that number.
   std::string name_of(Index index) const;
 
  private:
   mutable std::shared_mutex mutex_;
-  std::vector<std::string> names_;  // guarded by mutex_
+  // Both guarded by mutex_. The names stay where they are: the numbers are found by what they say.
+  std::deque<std::string> names_;
+  std::unordered_map<std::string_view, Index> indices_;
 };
 
 }  // namespace payg::billing

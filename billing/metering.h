@@ -65,9 +65,11 @@ class Metering {
   virtual std::optional<LiveSession> find(SessionId session) const = 0;
   /// Cuts a session of this node at once; the ledger hears of it soon after. False: not live on this node.
   virtual bool end(SessionId session, EndReason why) = 0;
-  /// The user's token, state or balance was changed through this process, and this is what he is now: what is
-  /// remembered of him follows, and if he is disabled his sessions on this node are cut.
+  /// The user's token, state, location or balance was changed through this process, and this is what he is
+  /// now: what is remembered of him follows, and if he is disabled his sessions on this node are cut.
   virtual void user_changed(const User& user) = 0;
+  /// What the user has listed was changed through this process, and this is all of it now.
+  virtual void networks_changed(const NetworkList& list) = 0;
 
   /// In force now; SIGHUP replaces it.
   virtual std::shared_ptr<const config::PricingConfig> pricing() const = 0;

@@ -153,7 +153,11 @@ LedgerResult<NodeKeeper::Life> NodeKeeper::prepare_step_by_step(Ledger& ledger) 
   if (!provided) return provided.error();
   const auto changes = ledger.changes_since(settings_.node, std::nullopt);
   if (!changes) return changes.error();
+  // Behind the mark, so that what is changed in between is told again.
+  const auto networks = ledger.networks(std::nullopt);
+  if (!networks) return networks.error();
   mark_ = changes->upto;
+  listener_.on_networks_read(*networks, mark_.users);
   return Life::goes_on;
 }
 
@@ -253,7 +257,10 @@ void NodeKeeper::tell_changes(const Changes& changes) {
   const MonotonicTime until = host_.clock().now() + confirmed_for;
   for (const User& user : changes.users)
     recently_changed_.insert_or_assign(user.id, Recent{.user = user, .until = until});
-  if (!changes.users.empty()) listener_.on_users_changed(changes.users);
+  if (!changes.users.empty()) {
+    listener_.on_users_changed(changes.users);
+    listener_.on_networks_read(changes.networks, mark_.users);
+  }
   confirm_recent_changes();
   for (const SessionId session : changes.ended) listener_.on_session_ended(session);
 }

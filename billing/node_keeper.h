@@ -43,6 +43,9 @@ class NodeKeeper {
     std::function<void(const NodeRef&)> on_ready;
     /// Once for each change; all that one look found, which may be any number.
     std::function<void(const std::vector<User>&)> on_users_changed;
+    /// What users have listed, up to a mark of ChangeMark::users. Once before on_ready with all that is
+    /// there, then for each user that was changed.
+    std::function<void(const std::vector<NetworkList>&, std::int64_t upto)> on_networks_read;
     /// Said again each second for a while after each change, and once when that while is over: somebody else
     /// may have read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;

@@ -25,8 +25,14 @@ Result<WireName, plugin::Denial> read_wire_name(std::string_view text) {
   return denials::bad_credentials();
 }
 
-plugin::Authentication identify(const User& user, WireName name) {
-  return {std::make_unique<BillingIdentity>(user, std::move(name.name), name.flaw)};
+plugin::Authentication identify(const User& user, WireName name, const Proof& proof) {
+  return {std::make_unique<BillingIdentity>(user, std::move(name.name), name.flaw, proof)};
+}
+
+/// Any key of a location in the name replaces the user's own altogether.
+plugin::Location location_for(const User& user, const UserName& name) {
+  plugin::Location asked{.country = name.country, .state = name.state, .city = name.city, .isp = name.isp};
+  return asked.empty() ? user.location : asked;
 }
 
 /// The same for (user, label) on every node that shares the ledger; FNV-1a
@@ -38,11 +44,12 @@ std::uint64_t affinity_of(UserId user, std::string_view label) {
   return hash;
 }
 
-plugin::Admission admission(UserId user, const Seat& seat, const UserName& name) {
+plugin::Admission admission(UserId user, const Seat& seat, std::string_view label,
+                            const plugin::Location& location) {
   return {.session = seat.session,
-          .location = {.country = name.country, .state = name.state, .city = name.city, .isp = name.isp},
+          .location = location,
           .traffic = seat.traffic,
-          .affinity = affinity_of(user, name.label)};
+          .affinity = affinity_of(user, label)};
 }
 
 /// 0.0.0.0 when the proxy does not know: all of those share one allowance.
@@ -53,6 +60,17 @@ IpAddress address_of(const sockaddr* client) {
 
 }  // namespace
 
+BillingIdentity::BillingIdentity(const User& who, UserName wire_name, std::optional<UserNameError> wire_flaw,
+                                 Proof proof_of_it)
+    : user_id(who.id),
+      proof(proof_of_it),
+      name(std::move(wire_name)),
+      location(location_for(who, name)),
+      flaw(wire_flaw) {
+  user = who.id.value;
+  display_name = name.user;
+}
+
 struct Reception::Caller {
   WireName name;
   TokenHash token;
@@ -62,10 +80,17 @@ struct Reception::Caller {
   plugin::AuthenticationAnswer answer;
 };
 
+struct Reception::Visitor {
+  NetworkIndex::Owner owner;
+  IpAddress client;
+  plugin::AuthenticationAnswer answer;
+};
+
 struct Reception::Applicant {
   UserId user;
-  TokenHash token;
-  UserName name;
+  Proof proof;
+  std::string name, label;
+  plugin::Location location;
   plugin::SessionHandle attached;
   bool left_just_now;  // a session of the user has ended, and the ledger may not know yet
   RecentRefusals::Question question;
@@ -76,7 +101,7 @@ struct Reception::Applicant {
 
 void Reception::authenticate(const plugin::AuthenticationRequest& request,
                              plugin::AuthenticationAnswer answer) {
-  if (!request.has_credentials) return answer.deny(denials::bad_credentials());
+  if (!request.has_credentials) return authenticate_visitor(request, std::move(answer));
   auto wire = read_wire_name(request.name);
   if (!wire) return answer.deny(wire.error());
   // Hashed whether or not it will be looked at: not doing so would tell by the time it takes who is known.
@@ -85,7 +110,7 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   const auto known = with_.users.find(wire->name.user, now);
   if (known && known->age == UserCache::Age::due) read_again(wire->name.user);
   if (known && equal_in_constant_time(known->user.token, token))
-    return answer.accept(identify(known->user, *std::move(wire)));
+    return answer.accept(identify(known->user, *std::move(wire), token));
 
   const IpAddress client = address_of(request.client);
   const auto attempt = wrong_tokens_.begin(client, now);
@@ -141,7 +166,46 @@ void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
     return refuse_token(caller);
   }
   wrong_tokens_.did_not_fail(caller.client, caller.stake);
-  caller.answer.accept(identify(standing->user, caller.name));
+  caller.answer.accept(identify(standing->user, caller.name, caller.token));
+}
+
+/// Who has not listed where he comes from is told to show a token, and not counted as one who showed a wrong
+/// one.
+void Reception::authenticate_visitor(const plugin::AuthenticationRequest& request,
+                                     plugin::AuthenticationAnswer answer) {
+  if (request.client == nullptr) return answer.deny(denials::bad_credentials());
+  // Nothing has been read yet of who has listed what.
+  if (state_ == State::not_yet_open) return answer.deny(denials::ledger_away());
+  const IpAddress client = address_of(request.client);
+  auto owner = with_.networks.find(client);
+  if (!owner) return answer.deny(denials::bad_credentials());
+  const auto known = with_.users.find(owner->name, with_.clock.now());
+  if (known && known->age == UserCache::Age::due) read_again(owner->name);
+  if (known && known->user.id == owner->user)
+    return answer.accept(identify(known->user, {{.user = owner->name}, std::nullopt}, client));
+  if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
+
+  const std::string user = owner->name;
+  auto visitor = std::make_shared<Visitor>(*std::move(owner), client, std::move(answer));
+  const auto asked =
+      with_.reader.ask(user, [this, visitor](const auto& standing) { decide(*visitor, standing); });
+  if (asked == StandingQueue::Outcome::full) visitor->answer.deny(denials::ledger_away());
+}
+
+void Reception::decide(Visitor& visitor, const StandingQueue::Answer& read) {
+  if (!read.ok()) return visitor.answer.deny(denials::ledger_away());
+  const std::optional<Standing>& standing = *read;
+  if (standing) with_.users.remember(standing->user, with_.clock.now());
+  if (!standing || !is_proven(standing->user, visitor.client))
+    return visitor.answer.deny(denials::bad_credentials());
+  visitor.answer.accept(
+      identify(standing->user, {{.user = visitor.owner.name}, std::nullopt}, visitor.client));
+}
+
+bool Reception::is_proven(const User& user, const Proof& proof) const {
+  if (const auto* token = std::get_if<TokenHash>(&proof)) return equal_in_constant_time(user.token, *token);
+  const auto owner = with_.networks.find(std::get<IpAddress>(proof));
+  return owner && owner->user == user.id;
 }
 
 // ---- may he in?
@@ -152,7 +216,7 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   const State state = state_;
   if (state == State::closed) return answer.deny(denials::stopping());
   if (const auto seat = with_.table.join_live(who.user_id, who.name.label, request.attached))
-    return answer.accept(admission(who.user_id, *seat, who.name));
+    return answer.accept(admission(who.user_id, *seat, who.name.label, who.location));
   if (state != State::open || with_.health.state() == LedgerState::away)
     return answer.deny(denials::ledger_away());
   const MonotonicTime now = with_.clock.now();
@@ -163,9 +227,9 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
     return answer.deny(denial_for(*why));
   }
 
-  auto applicant = std::make_shared<Applicant>(who.user_id, who.token, who.name, request.attached,
-                                               with_.table.has_end_under_way(who.user_id),
-                                               refused_starts_.ask(now, ends), std::move(answer));
+  auto applicant = std::make_shared<Applicant>(
+      who.user_id, who.proof, who.name.user, who.name.label, who.location, request.attached,
+      with_.table.has_end_under_way(who.user_id), refused_starts_.ask(now, ends), std::move(answer));
   const auto asked = with_.reader.ask(
       who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
   if (asked == StandingQueue::Outcome::full) applicant->answer.deny(denials::ledger_away());
@@ -178,13 +242,13 @@ void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) 
   const std::optional<Standing>& standing = *read;
   const bool is_gone = !standing || standing->user.id != applicant.user;
   if (is_gone) return applicant.answer.deny(denials::disabled());
-  if (!equal_in_constant_time(standing->user.token, applicant.token)) {
+  if (!is_proven(standing->user, applicant.proof)) {
     with_.users.refresh(standing->user);
     return applicant.answer.deny(denials::bad_credentials());
   }
   const auto why = reason_to_refuse(applicant, *standing);
   if (!why) return let_in(applicant);
-  refused_starts_.remember(applicant.name.user, applicant.question, *why);
+  refused_starts_.remember(applicant.name, applicant.question, *why);
   applicant.answer.deny(denial_for(*why));
 }
 
@@ -223,9 +287,9 @@ bool Reception::is_at_limit(const Applicant& applicant, const Standing& standing
 }
 
 void Reception::let_in(Applicant& applicant) {
-  const auto seat = with_.table.join(applicant.user, applicant.name.label, applicant.attached);
+  const auto seat = with_.table.join(applicant.user, applicant.label, applicant.attached);
   if (!seat) return applicant.answer.deny(denials::too_many_sessions());
-  applicant.answer.accept(admission(applicant.user, *seat, applicant.name));
+  applicant.answer.accept(admission(applicant.user, *seat, applicant.label, applicant.location));
 }
 
 // ---- settings

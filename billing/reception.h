@@ -7,11 +7,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "billing/core/admission.h"
 #include "billing/core/user_name.h"
 #include "billing/failure_limit.h"
 #include "billing/ledger_health.h"
+#include "billing/network_index.h"
 #include "billing/recent_refusals.h"
 #include "billing/session_table.h"
 #include "billing/standing_reader.h"
@@ -20,18 +22,21 @@
 
 namespace payg::billing {
 
+/// What somebody was believed with: his token, or the address that he came from.
+using Proof = std::variant<TokenHash, IpAddress>;
+
 /// Who a connection pays as, and what its user name asked for.
 class BillingIdentity final : public plugin::Identity {
  public:
-  BillingIdentity(const User& who, UserName wire_name, std::optional<UserNameError> wire_flaw)
-      : user_id(who.id), token(who.token), name(std::move(wire_name)), flaw(wire_flaw) {
-    user = who.id.value;
-    display_name = name.user;
-  }
+  BillingIdentity(const User& who, UserName wire_name, std::optional<UserNameError> wire_flaw,
+                  Proof proof_of_it);
+
   const UserId user_id;
-  /// What he was believed with: looked at again when a session starts, with what the ledger says then.
-  const TokenHash token;
+  /// Looked at again when a session starts, with what the ledger says then.
+  const Proof proof;
   const UserName name;  ///< only `user`, when there is a flaw
+  /// What the name asks for, and the user's own where it asks for none.
+  const plugin::Location location;
   /// What is wrong behind the user's name: told only to who has the right token, and so with the admission.
   const std::optional<UserNameError> flaw;
 };
@@ -39,6 +44,9 @@ class BillingIdentity final : public plugin::Identity {
 /// Who may come in: answers the proxy's two questions, on the spot for a user who is known and a session that
 /// is live, else as soon as the ledger has answered. Called on worker threads; answers there or on the ledger
 /// thread of `reader`.
+///
+/// With credentials these count and nothing else. Without any, who comes from a network that a user has
+/// listed speaks for that user, with an empty label and the user's own location.
 ///
 /// Nobody makes the ledger work by asking again and again. Wrong tokens are counted for each client address,
 /// and one that has sent too many is refused unheard, but for the right token of a user who is known: so
@@ -51,6 +59,7 @@ class Reception {
     const Clock& clock;
     SessionTable& table;
     UserCache& users;
+    const NetworkIndex& networks;
     StandingReader& reader;
     LedgerHealth& health;
     std::uint64_t seed;  ///< random
@@ -82,12 +91,17 @@ class Reception {
  private:
   enum class State { not_yet_open, open, closed };
   struct Caller;     // waits for authentication
+  struct Visitor;    // the same, without credentials
   struct Applicant;  // waits for admission
 
+  void authenticate_visitor(const plugin::AuthenticationRequest& request,
+                            plugin::AuthenticationAnswer answer);
   void read_again(const std::string& user);
   void refuse_token(Caller& caller);
   void refuse_unread(Caller& caller);
   void decide(Caller& caller, const StandingQueue::Answer& read);
+  void decide(Visitor& visitor, const StandingQueue::Answer& read);
+  bool is_proven(const User& user, const Proof& proof) const;
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;
   bool is_at_limit(const Applicant& applicant, const Standing& standing) const;

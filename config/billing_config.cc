@@ -37,6 +37,14 @@ std::string check_file(std::string_view text) {
   return is_file ? "" : in_quotes(text) + " is no name of a file";
 }
 
+/// As long as the name of a socket may be (unix(7)).
+std::string check_socket(std::string_view text) {
+  constexpr std::size_t longest = 107;
+  if (auto mistake = check_file(text); !mistake.empty()) return mistake;
+  return text.size() <= longest ? ""
+                                : in_quotes(text) + " is too long for a socket, expected at most 107 bytes";
+}
+
 std::string check_currency(std::string_view text) {
   const bool code =
       text.size() == 3 && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -276,6 +284,7 @@ void read_admin(TomlTable table, const Node& root, AdminConfig& admin) {
   if (is_taken(root, admin.address))
     table.refuse(address ? *address : table.node(), "address",
                  in_quotes(admin.address) + " is taken by a [[listener]]");
+  table.read_text("socket", admin.socket, check_socket);
   // Naming a variable that is not set is how an operator goes without operator calls: no mistake.
   table.read_secret("operator_token", admin.operator_token, IfUnset::leave_empty,
                     is_public ? check_public_token : check_token);
@@ -339,6 +348,8 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
   table->read_count("wrong_tokens_per_minute", config.wrong_tokens_per_minute, {.least = 0, .most = 60'000});
   table->read_count("max_sessions_per_user", config.max_sessions_per_user,
                     {.least = 0, .most = most_sessions_per_user});
+  table->read_count("widest_client_network_v4", config.widest_client_network_v4, {.least = 8, .most = 32});
+  table->read_count("widest_client_network_v6", config.widest_client_network_v6, {.least = 16, .most = 128});
 
   Node empty;
   empty.position = table->position();

@@ -34,6 +34,7 @@ struct PricingConfig {
 
 struct AdminConfig {
   std::string address = "127.0.0.1:8082";
+  std::string socket;  ///< a Unix socket beside it; empty: none
   std::string
       operator_token;  ///< read from operator_token_env or operator_token_file; empty: no operator calls
   std::string anonymous_user;  ///< empty: a token is needed
@@ -63,6 +64,9 @@ struct BillingConfig {
   unsigned wrong_tokens_per_minute = 60;
   /// Live sessions that one user may have on all nodes together; 0: any number.
   unsigned max_sessions_per_user = 0;
+  /// The fewest bits of a network of client addresses that a user lists by himself.
+  unsigned widest_client_network_v4 = 24;
+  unsigned widest_client_network_v6 = 48;
   PricingConfig pricing;
   AdminConfig admin;
   std::optional<DemoConfig> demo;

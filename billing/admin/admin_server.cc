@@ -18,6 +18,7 @@
 #include "billing/admin/exchange.h"
 #include "billing/admin/problem.h"
 #include "billing/admin/routes.h"
+#include "billing/admin/unix_listener.h"
 #include "billing/payments/secrets.h"
 #include "billing/payments/simulated_provider.h"
 #include "plugin/base/event.h"
@@ -55,6 +56,8 @@ Settings settings_of(const config::BillingConfig& config) {
   settings.anonymous_user = config.admin.anonymous_user;
   if (const auto address = SocketAddress::parse(config.admin.address)) settings.own_address = address->ip();
   if (config.simulated_payments) settings.providers.push_back(std::make_shared<SimulatedProvider>());
+  settings.widest_networks = {.v4 = static_cast<int>(config.widest_client_network_v4),
+                              .v6 = static_cast<int>(config.widest_client_network_v6)};
   return settings;
 }
 
@@ -80,11 +83,12 @@ class AdminServer::Impl {
       : metering_(dependencies.metering),
         host_(dependencies.host),
         address_(dependencies.config.admin.address),
+        socket_path_(dependencies.config.admin.socket),
         settings_(std::make_shared<Settings>(settings_of(dependencies.config))),
         calls_{.thread = dependencies.ledger, .limit = max_waiting_calls},
         reports_{.thread = dependencies.reports, .limit = max_waiting_reports} {}
 
-  Result<SocketAddress, std::string> start();
+  Result<SocketAddress, Failure> start();
   void reload(const config::BillingConfig& config);
   void stop();
 
@@ -125,6 +129,8 @@ class AdminServer::Impl {
   }
 
   std::optional<SocketAddress> bind(const SocketAddress& wanted);
+  std::optional<Failure> bind_socket();
+  void look_after(evhttp_bound_socket* bound);
   void run();
   void answer(evhttp_request* request);
   Line& line_for(const Work& work);
@@ -142,6 +148,7 @@ class AdminServer::Impl {
   Metering& metering_;
   plugin::Host& host_;
   const std::string address_;
+  const std::string socket_path_;  // empty: none
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 
   mutable std::mutex mutex_;
@@ -151,8 +158,9 @@ class AdminServer::Impl {
   std::thread thread_;
 
   // From here on: the loop's thread, or any while it does not run.
+  std::unique_ptr<UnixListener> socket_;
   EvhttpHandle http_;
-  evconnlistener* listener_ = nullptr;  // evhttp's
+  std::vector<evconnlistener*> listeners_;  // evhttp's
   std::optional<ConnectionLimits> limits_;
   Event resume_;
   Line calls_, reports_;
@@ -168,23 +176,45 @@ std::optional<SocketAddress> AdminServer::Impl::bind(const SocketAddress& wanted
   evhttp_bound_socket* bound =
       evhttp_bind_socket_with_handle(http_.get(), wanted.ip().to_string().c_str(), wanted.port());
   if (!bound) return std::nullopt;
-  listener_ = evhttp_bound_socket_get_listener(bound);
-  evconnlistener_set_error_cb(listener_, on_accept_error);
+  look_after(bound);
   resume_.assign(loop_.base(), -1, 0, on_resume, this);
   limits_.emplace(loop_, host_.clock(), http_.get());
   return local_address(evhttp_bound_socket_get_fd(bound));
 }
 
-Result<SocketAddress, std::string> AdminServer::Impl::start() {
+/// Beside the port, and under the same limits: they know of no addresses.
+std::optional<AdminServer::Failure> AdminServer::Impl::bind_socket() {
+  if (socket_path_.empty()) return std::nullopt;
+  auto opened = UnixListener::open(socket_path_);
+  if (!opened.ok()) return Failure{"socket", opened.error()};
+  socket_ = std::move(*opened);
+  UniqueFd descriptor = socket_->take_socket();
+  evhttp_bound_socket* bound = evhttp_accept_socket_with_handle(http_.get(), descriptor.get());
+  if (!bound) return Failure{"socket", socket_path_ + ": cannot accept connections"};
+  descriptor.release();
+  look_after(bound);
+  return std::nullopt;
+}
+
+void AdminServer::Impl::look_after(evhttp_bound_socket* bound) {
+  listeners_.push_back(evhttp_bound_socket_get_listener(bound));
+  evconnlistener_set_error_cb(listeners_.back(), on_accept_error);
+}
+
+Result<SocketAddress, AdminServer::Failure> AdminServer::Impl::start() {
   const auto wanted = SocketAddress::parse(address_);
-  if (!wanted) return "admin address " + address_ + " is not an IP address and a port";
+  if (!wanted) return Failure{"address", "admin address " + address_ + " is not an IP address and a port"};
   const auto bound = bind(*wanted);
-  if (!bound) return "cannot listen on " + address_ + " for the admin port: " + std::strerror(errno);
+  if (!bound)
+    return Failure{"address",
+                   "cannot listen on " + address_ + " for the admin port: " + std::strerror(errno)};
+  if (auto failure = bind_socket()) return *std::move(failure);
   sockaddr_storage storage{};
   bound->to(storage);
   host_.protect_address(reinterpret_cast<const sockaddr*>(&storage));
   thread_ = std::thread([this] { run(); });
   host_.log(plugin::LogLevel::info, "admin", "admin listening on " + bound->to_string());
+  if (socket_) host_.log(plugin::LogLevel::info, "admin", "admin listening on " + socket_->path());
   return *bound;
 }
 
@@ -199,7 +229,7 @@ void AdminServer::Impl::run() {
 
 void AdminServer::Impl::reload(const config::BillingConfig& config) {
   auto fresh = settings_of(config);
-  if (config.admin.address != address_)
+  if (config.admin.address != address_ || config.admin.socket != socket_path_)
     host_.log(plugin::LogLevel::warning, "admin", "the address changes with the next start, not now");
   const std::lock_guard lock(mutex_);
   settings_ = std::make_shared<const Settings>(std::move(fresh));
@@ -218,6 +248,7 @@ void AdminServer::Impl::stop() {
   resume_.reset();
   if (limits_) limits_->stop();
   http_.reset();
+  socket_.reset();
   limits_.reset();
 }
 
@@ -307,7 +338,7 @@ void AdminServer::Impl::pause_accepting(evconnlistener* listener) {
 }
 
 void AdminServer::Impl::resume_accepting() {
-  evconnlistener_enable(listener_);
+  for (evconnlistener* listener : listeners_) evconnlistener_enable(listener);
 }
 
 AdminServer::AdminServer(AdminDependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
@@ -316,7 +347,7 @@ AdminServer::~AdminServer() {
   stop();
 }
 
-Result<SocketAddress, std::string> AdminServer::start() {
+Result<SocketAddress, AdminServer::Failure> AdminServer::start() {
   return impl_->start();
 }
 

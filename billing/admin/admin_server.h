@@ -36,11 +36,16 @@ class AdminServer {
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
-  /// Binds config.admin.address and starts the thread. Returns the address that was bound (port 0 is replaced
-  /// by the real one), or what went wrong. Called once.
-  Result<SocketAddress, std::string> start();
+  /// What went wrong, and the key of [billing.admin] that it comes from.
+  struct Failure {
+    std::string key;
+    std::string what;
+  };
+  /// Binds config.admin.address, and config.admin.socket where there is one, and starts the thread. Returns
+  /// the address that was bound (port 0 is replaced by the real one), or what went wrong. Called once.
+  Result<SocketAddress, Failure> start();
   /// Any thread. Pricing, packages, operator token and payment switches of `config` are in force from here
-  /// on; the address stays.
+  /// on; the addresses stay.
   void reload(const config::BillingConfig& config);
   /// Closes the port and joins the thread. To be called while the ledger threads still run. Calling it again
   /// does nothing.

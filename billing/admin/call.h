@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "billing/admin/http_message.h"
+#include "billing/ledger/client_network.h"
 #include "billing/ledger/ledger.h"
 #include "billing/metering.h"
 #include "billing/payments/payment_provider.h"
@@ -20,6 +21,7 @@ struct Settings {
   std::string anonymous_user;               ///< empty: a token is needed
   IpAddress own_address;                    ///< as configured
   std::vector<std::shared_ptr<const PaymentProvider>> providers;
+  NetworkWidth widest_networks;  ///< that users list by themselves
 };
 
 /// Who a request speaks for.

@@ -22,6 +22,16 @@ Reply show_order(const Call& call);
 Reply list_sessions(const Call& call);
 Reply end_session(const Call& call);
 
+// location_calls.cc
+Reply show_locations(const Call& call);
+Reply set_default_location(const Call& call);
+Reply list_exits(const Call& call);
+
+// address_calls.cc; of the caller, or of the user whom the operator names
+Reply list_addresses(const Call& call);
+Reply add_address(const Call& call);
+Reply remove_address(const Call& call);
+
 // operator_calls.cc
 Reply list_users(const Call& call);
 Reply create_user(const Call& call);

@@ -2,21 +2,15 @@
 
 #include "billing/admin/body.h"
 #include "billing/admin/calls.h"
+#include "billing/admin/can_start.h"
 #include "billing/admin/csv.h"
 #include "billing/admin/problem.h"
 #include "billing/admin/row_json.h"
-#include "billing/core/admission.h"
 
 namespace payg::billing {
 namespace {
 
 constexpr std::int64_t most_transactions = 500, usual_transactions = 50;
-
-bool can_start(const Standing& standing, const config::PricingConfig& pricing, WallTime now) {
-  const StartTerms terms{.minimum_to_start = pricing.minimum_to_start,
-                         .resume_window = pricing.resume_window};
-  return may_start(standing.balance, standing.last_session_end, terms, now) == StartVerdict::may_start;
-}
 
 struct Page {
   std::vector<Transaction> rows;
@@ -117,11 +111,9 @@ Reply show_balance(const Call& call) {
   json.text("currency", pricing->currency)
       .digits("rate_per_hour", rate_text(pricing->rate))
       .digits("hours_left", hours_text(left))
-      .number("seconds_left", std::chrono::floor<std::chrono::seconds>(left).count())
-      .truth("can_start", can_start(*standing, *pricing, call.now()))
-      .money("minimum_to_start", pricing->minimum_to_start)
-      .number("sessions", sessions->size())
-      .end_object();
+      .number("seconds_left", std::chrono::floor<std::chrono::seconds>(left).count());
+  write_can_start(json, *standing, *pricing, call.now());
+  json.money("minimum_to_start", pricing->minimum_to_start).number("sessions", sessions->size()).end_object();
   return {.body = std::move(json).take()};
 }
 

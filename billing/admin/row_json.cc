@@ -12,6 +12,10 @@ void write_user(JsonWriter& json, const UserOverview& row) {
   json.number("sessions", row.live_sessions).time("created_at", row.user.created_at);
 }
 
+void write_network(JsonWriter& json, const ListedNetwork& row) {
+  json.text("network", row.network.to_string()).time("added_at", row.added_at);
+}
+
 void write_session(JsonWriter& json, const SessionRow& row) {
   json.text("id", to_string(row.id))
       .text("user", row.user_name)

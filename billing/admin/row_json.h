@@ -10,6 +10,7 @@ namespace payg::billing {
 
 void write_balance(JsonWriter& json, Credits balance);
 void write_user(JsonWriter& json, const UserOverview& row);
+void write_network(JsonWriter& json, const ListedNetwork& row);
 void write_session(JsonWriter& json, const SessionRow& row);
 /// `row` adjusted the balance of `user`, who has `balance` since.
 void write_adjustment(JsonWriter& json, const std::string& user, const Transaction& row, Credits balance);

@@ -51,6 +51,14 @@ struct CreditRequest {
 ExitCode add_credit(const Desk& desk, const CreditRequest& wanted);
 ExitCode show_balance(const Desk& desk, const std::string& name);
 
+struct AddressRequest {
+  std::string name, network;
+};
+ExitCode add_address(const Desk& desk, const AddressRequest& request);
+ExitCode remove_address(const Desk& desk, const AddressRequest& request);
+/// `name` empty: everybody's.
+ExitCode list_addresses(const Desk& desk, const std::string& name);
+
 struct SessionSelection {
   std::string user;  ///< empty: everybody's
   std::string end;   ///< empty: only list them

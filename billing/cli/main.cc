@@ -105,6 +105,25 @@ void define_credit_commands(CLI::App& app, Options& options) {
       ->required();
 }
 
+void define_address_commands(CLI::App& app, Options& options) {
+  CLI::App* address =
+      app.add_subcommand("address", "Addresses from which a user needs no token")->require_subcommand(1);
+  const auto with_request = [&](const std::string& name, const std::string& help, auto run) {
+    auto wanted = std::make_shared<AddressRequest>();
+    CLI::App* command = add_command(*address, options, name, help,
+                                    [wanted, run](const Desk& desk) { return run(desk, *wanted); });
+    command->add_option("NAME", wanted->name)->required();
+    command->add_option("NETWORK", wanted->network, "203.0.113.7, 203.0.113.0/24 or 2001:db8::/48")
+        ->required();
+  };
+  with_request("add", "Whoever comes from there without a token is this user", add_address);
+  with_request("remove", "Take it back", remove_address);
+  auto who = std::make_shared<std::string>();
+  add_command(*address, options, "list", "What a user has listed, or everybody", [who](const Desk& desk) {
+    return list_addresses(desk, *who);
+  })->add_option("NAME", *who);
+}
+
 void define_other_commands(CLI::App& app, Options& options) {
   auto selection = std::make_shared<SessionSelection>();
   CLI::App* list = add_command(app, options, "sessions", "Live sessions, or end one",
@@ -146,6 +165,7 @@ int main_of(int argc, char** argv) {
       "--json", [&options] { options.form = Form::json; }, "Print JSON");
   define_user_commands(app, options);
   define_credit_commands(app, options);
+  define_address_commands(app, options);
   define_other_commands(app, options);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 // The admin port of the real program: what it refuses changes nothing, and what it says agrees with itself.
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/integration/metered_proxy.h"
@@ -116,6 +117,46 @@ TEST_F(AdminPort, SurvivesClientsThatSendNonsenseOrLeave) {
   static_cast<void>(large.try_send("GET / HTTP/1.1\r\nX: " + std::string(1'000'000, 'a') + "\r\n\r\n"));
   large.reset();
   EXPECT_EQ(as_alice_.get("/api/credits/balance").status(), 200);
+}
+
+// ---- on a Unix socket
+
+class AdminSocket : public testing::Test {
+ protected:
+  std::string file() { return proxy_.folder() + "/admin.sock"; }
+  std::string ask(const std::string& path) {
+    return run_program({"/usr/bin/curl", "--silent", "--unix-socket", file(), "--header",
+                        std::string("Authorization: Bearer ") + operator_token, "http://localhost" + path})
+        .output;
+  }
+
+  ProxyProcess proxy_{ProxySettings{.billing = BillingSettings{.admin_lines = {"socket = \"admin.sock\""}}}};
+};
+
+TEST_F(AdminSocket, AnswersWhileTheProxyRunsAndIsGoneAfterIt) {
+  EXPECT_EQ(ask("/healthz"), R"({"status":"ok"})");
+  EXPECT_EQ(ask("/api/admin/users"), R"({"users":[]})");
+  EXPECT_EQ(proxy_.terminate().code, 0);
+  EXPECT_FALSE(std::filesystem::exists(file()));
+}
+
+TEST_F(AdminSocket, ThatAKilledProxyHasLeftIsReplacedAtTheNextStart) {
+  proxy_.kill();
+  EXPECT_TRUE(std::filesystem::exists(file()));
+  proxy_.start_again();
+  EXPECT_EQ(ask("/healthz"), R"({"status":"ok"})");
+}
+
+TEST_F(AdminSocket, OfAnotherProxyIsAnErrorThatSaysSo) {
+  const TempFolder folder;
+  ProxySettings settings{.billing = BillingSettings{.admin_lines = {"socket = \"" + file() + "\""}}};
+  const std::string path = folder.write("proxy.toml", settings.toml(folder.path()));
+  const auto finished = run_program({built("payg-proxy"), "--config", path});
+  EXPECT_NE(finished.status.code, 0);
+  EXPECT_NE(finished.errors.find("billing.admin.socket: " + file() + ": another process listens there"),
+            std::string::npos)
+      << finished.errors;
+  EXPECT_EQ(ask("/healthz"), R"({"status":"ok"})");
 }
 
 }  // namespace

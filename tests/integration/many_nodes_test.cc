@@ -177,7 +177,7 @@ TEST_F(ManyNodes, TheSessionsOfOneThatIsKilledAreEndedByTheOthersOnce) {
       becomes("SELECT count(*) FROM metered_sessions WHERE node = 'node-a' AND why = 'node_lost'", 1));
   EXPECT_EQ(number("SELECT count(*) FROM credit_transactions WHERE type = 'usage'"), 1);
   EXPECT_EQ(number("SELECT sum(charged - posted) FROM metered_sessions WHERE node = 'node-a'"), 0);
-  const std::string ended = "ended 1 sessions that node node-a had left open";
+  const std::string ended = "ended 1 session that node node-a had left open";
   EXPECT_TRUE(eventually([&] { return says(b, ended) || says(c, ended); }));
   EXPECT_NE(says(b, ended), says(c, ended)) << "by one of them";
   on_b.send("unharmed");

@@ -28,8 +28,9 @@ void write_billing(std::ostream& out, const BillingSettings& billing, const std:
       << "\nminimum_to_start = " << quoted(billing.minimum_to_start)
       << "\nresume_window = " << quoted(billing.resume_window)
       << "\npackages = [ { price = \"10\", credits = \"10\" }, { price = \"25\", credits = \"27\" } ]\n"
-      << "[billing.admin]\naddress = \"127.0.0.1:0\"\noperator_token_env = \"PAYG_OPERATOR_TOKEN\"\n"
-      << "[billing.payments.simulated]\nenabled = true\n";
+      << "[billing.admin]\naddress = \"127.0.0.1:0\"\noperator_token_env = \"PAYG_OPERATOR_TOKEN\"\n";
+  for (const auto& line : billing.admin_lines) out << line << "\n";
+  out << "[billing.payments.simulated]\nenabled = true\n";
 }
 
 }  // namespace

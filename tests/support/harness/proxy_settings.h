@@ -25,7 +25,8 @@ struct BillingSettings {
   std::string minimum_to_start = "0.001";
   std::string resume_window = "10m";
   std::string outage_grace = "5m";
-  std::vector<std::string> lines{};  ///< more lines for [billing], e.g. `max_sessions = 5`
+  std::vector<std::string> lines{};        ///< more lines for [billing], e.g. `max_sessions = 5`
+  std::vector<std::string> admin_lines{};  ///< more lines for [billing.admin]
 };
 
 /// What a test wants to have configured; everything else is the default, on free loopback ports.

@@ -148,12 +148,17 @@ SocketAddress Stream::peer() const {
 
 namespace {
 
-UniqueFd connect_to(const SocketAddress& server, ReceiveBuffer buffer) {
+UniqueFd connect_to(const SocketAddress& server, ReceiveBuffer buffer, std::optional<IpAddress> from) {
   sockaddr_storage address{};
   const socklen_t length = server.to(address);
   UniqueFd socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) fail("no socket");
   if (buffer == ReceiveBuffer::small) set_option(socket.get(), SOL_SOCKET, SO_RCVBUF, 16 * 1024);
+  sockaddr_storage source{};
+  if (from && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&source),
+                     SocketAddress(*from, 0).to(source)) != 0) {
+    fail("cannot come from " + from->to_string());
+  }
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
     fail("cannot connect to " + server.to_string());
   }
@@ -163,7 +168,10 @@ UniqueFd connect_to(const SocketAddress& server, ReceiveBuffer buffer) {
 }  // namespace
 
 RawClient::RawClient(const SocketAddress& server, ReceiveBuffer buffer)
-    : Stream(connect_to(server, buffer)) {}
+    : Stream(connect_to(server, buffer, std::nullopt)) {}
+
+RawClient::RawClient(const SocketAddress& server, const IpAddress& from)
+    : Stream(connect_to(server, ReceiveBuffer::normal, from)) {}
 
 RawClient::RawClient(const SocketAddress& server, Transport transport, ReceiveBuffer buffer)
     : RawClient(server, buffer) {

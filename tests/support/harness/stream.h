@@ -82,6 +82,8 @@ class RawClient : public Stream {
  public:
   explicit RawClient(const SocketAddress& server, ReceiveBuffer buffer = ReceiveBuffer::normal);
   RawClient(const SocketAddress& server, Transport transport, ReceiveBuffer buffer = ReceiveBuffer::normal);
+  /// From an address of this machine: on loopback, any of 127.0.0.0/8.
+  RawClient(const SocketAddress& server, const IpAddress& from);
 };
 
 /// A listening socket. Throws HarnessError when the address cannot be bound.

@@ -106,6 +106,10 @@ class FakeMetering final : public billing::Metering {
     const std::lock_guard lock(mutex_);
     changed.push_back(user);
   }
+  void networks_changed(const billing::NetworkList& list) override {
+    const std::lock_guard lock(mutex_);
+    listed.push_back(list);
+  }
   std::shared_ptr<const config::PricingConfig> pricing() const override {
     const std::lock_guard lock(mutex_);
     return prices;
@@ -139,6 +143,10 @@ class FakeMetering final : public billing::Metering {
     const std::lock_guard lock(mutex_);
     return changed;
   }
+  std::vector<billing::NetworkList> changed_networks() const {
+    const std::lock_guard lock(mutex_);
+    return listed;
+  }
   std::vector<billing::SessionId> ended_sessions() const {
     const std::lock_guard lock(mutex_);
     return ended;
@@ -153,6 +161,7 @@ class FakeMetering final : public billing::Metering {
   std::map<std::uint64_t, billing::LiveSession> live;
   std::vector<billing::SessionId> ended;
   std::vector<billing::User> changed;
+  std::vector<billing::NetworkList> listed;
   billing::LedgerState state = billing::LedgerState::up;
   bool in_service = true;
 };

@@ -54,7 +54,7 @@ void AdminPort::SetUp() {
     ASSERT_TRUE(migrated.ok()) << migrated.error().message;
   }
   const auto bound = server->start();
-  ASSERT_TRUE(bound.ok()) << bound.error();
+  ASSERT_TRUE(bound.ok()) << bound.error().what;
   port = bound->port();
 }
 

@@ -16,6 +16,7 @@ struct Asked {
   std::string path;
   std::vector<std::string> headers{};  ///< "Name: value"
   std::optional<std::string> body{};
+  std::string socket{};  ///< of a Unix socket, to be asked instead of the port
 };
 
 struct Answer {

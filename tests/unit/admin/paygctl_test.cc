@@ -101,6 +101,29 @@ TEST_F(Paygctl, AddsAUserAndShowsTheTokenOnce) {
   EXPECT_EQ(run({"user", "list"}).out.find("payg-"), std::string::npos);
 }
 
+TEST_F(Paygctl, ListsAddressesForUsersAndTakesThemBack) {
+  const User alice = add_user("alice");
+  add_user("bob");
+  EXPECT_EQ(run({"address", "add", "alice", "203.0.113.7"}).out, "203.0.113.7/32 is listed for alice\n");
+  EXPECT_EQ(run({"--json", "address", "add", "bob", "10.0.0.0/8"}).json().at("network"), "10.0.0.0/8");
+  EXPECT_EQ(ledger->networks(alice.id)->at(0).networks.size(), 1U);
+  EXPECT_EQ(run({"--json", "address", "list"}).json().size(), 2U);
+  const auto of_alice = run({"--json", "address", "list", "alice"}).json();
+  ASSERT_EQ(of_alice.size(), 1U);
+  EXPECT_EQ(of_alice[0].at("user"), "alice");
+  EXPECT_EQ(of_alice[0].at("network"), "203.0.113.7/32");
+  EXPECT_NE(run({"address", "list"}).out.find("bob    10.0.0.0/8"), std::string::npos);
+
+  const Outcome taken = run({"address", "add", "bob", "203.0.113.7"});
+  EXPECT_EQ(taken.code, 1);
+  EXPECT_EQ(taken.err, "paygctl: 203.0.113.7: already_exists: another user has listed this network\n");
+  EXPECT_EQ(run({"address", "add", "bob", "0.0.0.0/0"}).code, 2);
+  EXPECT_EQ(run({"address", "add", "carol", "203.0.113.8"}).code, 1);
+  EXPECT_EQ(run({"address", "remove", "bob", "203.0.113.7"}).code, 1) << "it is not his";
+  EXPECT_EQ(run({"address", "remove", "alice", "203.0.113.7"}).code, 0);
+  EXPECT_TRUE(ledger->networks(alice.id)->at(0).networks.empty());
+}
+
 TEST_F(Paygctl, AddsAUserToALedgerThatIsNotThereYet) {
   url = "sqlite:" + (folder / "fresh.db").string();
   const Outcome added = run({"--json", "user", "add", "alice"});

@@ -27,7 +27,7 @@ TEST_F(Port, IsProtectedFromBeingATarget) {
 
 TEST_F(Port, AnswersUnknownPathsWithAProblemDocument) {
   for (const char* path : {"/nothing", "/api", "/api/credits/", "/api/credits/orders/", "/api/sessions/a/b",
-                           "/api/credits/events", "/api/locations", "/openapi.json", "/dashboard/",
+                           "/api/credits/events", "/api/location", "/openapi.json", "/dashboard/",
                            "/api/webhooks/paystack", "/api/admin/users/alice/", "//", "/../healthz"}) {
     const std::string answer =
         send_bytes(port, "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -252,7 +252,8 @@ TEST_F(Port, ListensOnlyOnceOnOneAddress) {
   billing::AdminServer second(dependencies(config));
   const auto bound = second.start();
   ASSERT_FALSE(bound.ok());
-  EXPECT_NE(bound.error().find(config.admin.address), std::string::npos);
+  EXPECT_EQ(bound.error().key, "address");
+  EXPECT_NE(bound.error().what.find(config.admin.address), std::string::npos);
 }
 
 class NarrowPort : public AdminPort {

@@ -88,7 +88,7 @@ TEST_F(EarlierLives, WhatTheSpoolKeptIsPaidAndThenTheSessionEnds) {
   EXPECT_EQ(life.take_settled_charges().size(), 2U);
   EXPECT_EQ(host.lines, (std::vector<std::string>{
                             "charged 0.02666666 credits for 2 charges that node node-1 had kept in its spool",
-                            "ended 1 sessions that node node-1 had left open: 0.04 credits"}));
+                            "ended 1 session that node node-1 had left open: 0.04 credits"}));
 }
 
 TEST_F(EarlierLives, ASessionOfWhichTheLedgerNeverHeardIsPaidAndEndedAsWell) {
@@ -103,8 +103,8 @@ TEST_F(EarlierLives, WhatTheLedgerHadAlreadyIsNotPaidTwice) {
   EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
   EXPECT_EQ(history(alice), "4 minutes in 1");
   EXPECT_EQ(host.lines, (std::vector<std::string>{
-                            "charged 0.01333333 credits for 1 charges that node node-1 had kept in its spool",
-                            "ended 1 sessions that node node-1 had left open: 0.05333333 credits"}))
+                            "charged 0.01333333 credits for 1 charge that node node-1 had kept in its spool",
+                            "ended 1 session that node node-1 had left open: 0.05333333 credits"}))
       << "what was charged and posted, and nothing twice";
 }
 
@@ -114,7 +114,7 @@ TEST_F(EarlierLives, WhatWasPostedBeforeIsNotSaidToBePostedByTheEnd) {
   EXPECT_TRUE(ledger->post_usage("node-1", now() + 1h, now()).ok());
   EXPECT_EQ(settle(life), EarlierLife::Left::nothing);
   EXPECT_EQ(host.lines,
-            (std::vector<std::string>{"ended 1 sessions that node node-1 had left open: 0.00 credits"}));
+            (std::vector<std::string>{"ended 1 session that node node-1 had left open: 0.00 credits"}));
 }
 
 TEST_F(EarlierLives, TheSameSpoolASecondTimeChangesNothing) {

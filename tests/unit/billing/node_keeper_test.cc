@@ -83,6 +83,7 @@ class Keeper : public testing::Test {
   NodeKeeper::Listener listener() {
     return {.on_ready = [this](const auto&) { ready.set(); },
             .on_users_changed = [](const auto&) {},
+            .on_networks_read = [](const auto&, auto) {},
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
             .on_spool_settled = [](const auto&) {},
@@ -112,6 +113,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
                     {.on_ready = [&](const auto&) { ready.set(); },
                      // Longer than any change is confirmed for.
                      .on_users_changed = [&](const auto&) { host.fake_clock.advance(1h); },
+                     .on_networks_read = [](const auto&, auto) {},
                      .on_user_confirmed =
                          [&](const User& user) {
                            if (user.name == "bob") return bob_was_confirmed.set();
@@ -160,6 +162,7 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
   NodeKeeper keeper(factory, settings, health, host,
                     {.on_ready = [&](const auto&) { ready.set(); },
                      .on_users_changed = note,
+                     .on_networks_read = [](const auto&, auto) {},
                      .on_user_confirmed = [](const User&) {},
                      .on_session_ended = [](SessionId) {},
                      .on_spool_settled = [](const auto&) {},
@@ -223,7 +226,7 @@ TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
   keeper.stop();
   EXPECT_EQ(ledger->transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
   EXPECT_EQ(std::count(host.lines.begin(), host.lines.end(),
-                       "ended 1 sessions that node node-2 had left open: 0.01333333 credits"),
+                       "ended 1 session that node node-2 had left open: 0.01333333 credits"),
             1)
       << "said once";
 }

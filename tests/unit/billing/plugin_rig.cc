@@ -114,6 +114,21 @@ Said<plugin::Authentication> PluginRig::authenticate_without_credentials() {
   return waiter.wait();
 }
 
+Said<plugin::Authentication> PluginRig::authenticate_from(const std::string& address, std::string_view name,
+                                                          std::string_view token) {
+  sockaddr_storage client{};
+  SocketAddress(IpAddress::parse(address).value(), 4711).to(client);
+  Waiter<plugin::Authentication> waiter;
+  plugin.authenticate({.connection = {++connections_},
+                       .protocol = plugin::Protocol::http_connect,
+                       .client = reinterpret_cast<const sockaddr*>(&client),
+                       .has_credentials = !name.empty(),
+                       .name = name,
+                       .password = token},
+                      waiter.answer());
+  return waiter.wait();
+}
+
 Said<plugin::Admission> PluginRig::admit(const Client& client) {
   Waiter<plugin::Admission> waiter;
   plugin.admit({.connection = client.id,
@@ -127,7 +142,10 @@ Said<plugin::Admission> PluginRig::admit(const Client& client) {
 }
 
 Client PluginRig::identify(std::string_view name, std::string_view token) {
-  auto said = authenticate(name, token);
+  return client_of(authenticate(name, token));
+}
+
+Client PluginRig::client_of(Said<plugin::Authentication> said) {
   if (!said.ok()) throw std::runtime_error("not authenticated: " + said.denial.detail);
   return {.id = {connections_}, .identity = std::move(said.verdict->identity), .admission = {}};
 }

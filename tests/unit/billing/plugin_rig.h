@@ -104,9 +104,14 @@ class PluginRig {
 
   Said<plugin::Authentication> authenticate(std::string_view name, std::string_view token);
   Said<plugin::Authentication> authenticate_without_credentials();
+  /// From this address; without a name there are no credentials.
+  Said<plugin::Authentication> authenticate_from(const std::string& address, std::string_view name = {},
+                                                 std::string_view token = {});
   Said<plugin::Admission> admit(const Client& client);
   /// Authenticated; ends the test if that fails.
   Client identify(std::string_view name, std::string_view token);
+  /// The client that an accepted authentication leads to.
+  Client client_of(Said<plugin::Authentication> said);
   /// Authenticated, admitted and established; ends the test if one fails.
   Client connect(std::string_view name, std::string_view token);
   void establish(const Client& client);

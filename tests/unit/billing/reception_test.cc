@@ -103,7 +103,8 @@ class ReceptionOfMany : public ::testing::Test {
   UserCache users{100};
   SessionTable table{100, 1};
   StandingReader reader{failing(factory, faults), health};
-  Reception reception{{host.clock(), table, users, reader, health, 1}};
+  NetworkIndex networks{1};
+  Reception reception{{host.clock(), table, users, networks, reader, health, 1}};
 
  private:
   int references_ = 0;
@@ -124,6 +125,26 @@ TEST_F(ReceptionOfMany, TooManyWrongTokensFromOneAddressAreRefusedUnheard) {
   EXPECT_EQ(authenticate("somebody", "guess").denial.reason, Reason::bad_credentials);
   EXPECT_EQ(reception.counters().wrong_tokens, allowance + 2);
   EXPECT_EQ(reception.counters().throttled, 1U);
+}
+
+TEST_F(ReceptionOfMany, WhoBringsNoCredentialsUsesUpNoAllowance) {
+  sockaddr_storage address{};
+  SocketAddress(*IpAddress::parse("192.0.2.1"), 4711).to(address);
+  const auto asked = questions();
+  for (unsigned i = 0; i < 2 * allowance; ++i) {
+    Waiter<plugin::Authentication> waiter;
+    reception.authenticate({.connection = {1},
+                            .protocol = plugin::Protocol::http_connect,
+                            .client = reinterpret_cast<const sockaddr*>(&address),
+                            .has_credentials = false,
+                            .name = {},
+                            .password = {}},
+                           waiter.answer());
+    EXPECT_EQ(waiter.wait().denial.reason, Reason::bad_credentials);
+  }
+  EXPECT_EQ(questions(), asked);
+  EXPECT_EQ(reception.counters().wrong_tokens, 0U);
+  EXPECT_EQ(authenticate("somebody", "guess").denial.reason, Reason::bad_credentials);
 }
 
 TEST_F(ReceptionOfMany, TheRightTokenOfAKnownUserPassesWhoeverSharesHisAddress) {
@@ -207,7 +228,7 @@ TEST_F(ReceptionOfMany, WhoIsStillReadAboutWhenItClosesIsRefused) {
   std::function<void()> close;
   StandingReader slow{[&] { return std::make_unique<InterruptedLedger>(factory(), [&] { close(); }); },
                       health};
-  Reception closing{{host.clock(), table, users, slow, health, 1}};
+  Reception closing{{host.clock(), table, users, networks, slow, health, 1}};
   close = [&] { closing.close(); };
   closing.set_terms({.minimum_to_start = *Credits::parse("0.80"), .resume_window = 10min});
   closing.open();

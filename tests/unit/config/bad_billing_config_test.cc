@@ -22,6 +22,11 @@ constexpr Mistake mistakes[] = {
      "f.toml:1:1: billing: missing, expected the table [billing] of the plugin of that name"},
     {"TheLedgerIsOfAnotherKind", "[billing]\nledger = 'mysql://a'\n",
      "f.toml:2:10: billing.ledger: is no ledger, expected \"sqlite:PATH\" or \"postgresql://…\""},
+    {"AUserMayListTheWholeInternet", "[billing]\nwidest_client_network_v4 = 0\n",
+     "f.toml:2:28: billing.widest_client_network_v4: 0 is out of range, expected a whole number from 8 to "
+     "32"},
+    {"TheSocketIsAFolder", "[billing.admin]\nsocket = '/run/payg/'\n",
+     "f.toml:2:10: billing.admin.socket: \"/run/payg/\" is no name of a file"},
     {"TheLedgerHasNoPath", "[billing]\nledger = 'sqlite:'\n",
      "f.toml:2:10: billing.ledger: is no ledger, expected \"sqlite:PATH\" or \"postgresql://…\""},
     {"TheLedgerIsInMemory", "[billing]\nledger = 'sqlite::memory:'\n",

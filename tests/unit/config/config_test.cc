@@ -141,6 +141,8 @@ node_lease = "2m"
 max_sessions = 5
 wrong_tokens_per_minute = 7
 max_sessions_per_user = 3
+widest_client_network_v4 = 16
+widest_client_network_v6 = 32
 [till.pricing]
 rate_per_hour = "3.6"
 increment = "1s"
@@ -150,6 +152,7 @@ currency = "EUR"
 packages = [ { price = "0.50", credits = "0.75" } ]
 [till.admin]
 address = "[::1]:0"
+socket = "/run/payg/admin.sock"
 operator_token_env = "PAYG_TEST_OPERATOR"
 anonymous_user = "jo.doe_1"
 [till.demo]
@@ -168,6 +171,8 @@ enabled = true
   expected.max_sessions = 5;
   expected.wrong_tokens_per_minute = 7;
   expected.max_sessions_per_user = 3;
+  expected.widest_client_network_v4 = 16;
+  expected.widest_client_network_v6 = 32;
   expected.pricing = {.rate = Rate::from_thousandths(3600),
                       .increment = 1s,
                       .increment_price = Credits::from_units(3600),
@@ -175,7 +180,10 @@ enabled = true
                       .resume_window = 0ms,
                       .currency = "EUR",
                       .packages = {{.price = *Credits::parse("0.5"), .credits = *Credits::parse("0.75")}}};
-  expected.admin = {.address = "[::1]:0", .operator_token = "operator-secret", .anonymous_user = "jo.doe_1"};
+  expected.admin = {.address = "[::1]:0",
+                    .socket = "/run/payg/admin.sock",
+                    .operator_token = "operator-secret",
+                    .anonymous_user = "jo.doe_1"};
   expected.demo = {.user = "demo", .token = "demo-token"};
   expected.simulated_payments = true;
   EXPECT_EQ(config, expected);

@@ -1,0 +1,164 @@
+// Clients who come from an address that a user has listed, without a token; and users whose way out stands
+// where they have said once and for all. By every way in, and on every node.
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/metered_proxy.h"
+
+namespace payg::test {
+namespace {
+
+const IpAddress listed = IpAddress::parse("127.0.0.2").value();
+const IpAddress unlisted = IpAddress::parse("127.0.0.3").value();
+
+void list(const MeteredProxy& node, const Account& account, const std::string& network) {
+  const auto answer =
+      node.client(account).post("/api/addresses", nlohmann::json{{"network", network}}.dump());
+  ASSERT_EQ(answer.status(), 201) << answer.response.body.content;
+}
+
+void take_back(const MeteredProxy& node, const Account& account, const std::string& path) {
+  ASSERT_EQ(node.client(account).call("DELETE", "/api/addresses/" + path, "", {}).status(), 204);
+}
+
+/// Of a forwarded request without credentials.
+int forward(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
+  RawClient client(node.proxy().address(), from);
+  client.send(get(origin));
+  return read_response(client).status;
+}
+
+int connect(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
+  RawClient client(node.proxy().address(), from);
+  return http_connect(client, origin.authority()).status;
+}
+
+/// The SOCKS5 reply, by "no authentication"; 255: that method was refused.
+int socks(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
+  RawClient client(node.proxy().address(), from);
+  client.send(socks::greeting(socks::no_authentication));
+  const std::string method = client.read_exactly(2);
+  if (method[1] != 0) return static_cast<unsigned char>(method[1]);
+  client.send(socks::connect_to(origin.address()));
+  return socks::read_reply(client).code;
+}
+
+class ListedAddress : public testing::TestWithParam<LedgerKind> {
+ protected:
+  MeteredProxy node_{GetParam(), BillingSettings{.increment = "1m"}};
+  const Origin origin_{scripts::answer_ok()};
+  const Account alice_ = node_.user("alice", "1");
+};
+INSTANTIATE_TEST_SUITE_P(On, ListedAddress, testing::Values(LedgerKind::sqlite, LedgerKind::postgres),
+                         name_of_ledger);
+
+TEST_P(ListedAddress, NeedsNoTokenByAnyWayIn) {
+  EXPECT_EQ(forward(node_, origin_, listed), 407);
+  list(node_, alice_, "127.0.0.2");
+  EXPECT_EQ(forward(node_, origin_, listed), 200) << "at once where it was listed";
+  EXPECT_EQ(connect(node_, origin_, listed), 200);
+  EXPECT_EQ(socks(node_, origin_, listed), 0);
+  EXPECT_TRUE(eventually([&] { return node_.live_sessions(alice_) == 1; })) << "all of it is one session";
+
+  EXPECT_EQ(forward(node_, origin_, unlisted), 407);
+  EXPECT_EQ(connect(node_, origin_, unlisted), 407);
+  EXPECT_EQ(socks(node_, origin_, unlisted), 255);
+}
+
+TEST_P(ListedAddress, IsRefusedForMoneyAsItsUserIs) {
+  const Account poor = node_.user("poor", "");
+  list(node_, poor, "127.0.0.2");
+  EXPECT_EQ(forward(node_, origin_, listed), 402);
+  EXPECT_EQ(connect(node_, origin_, listed), 402);
+  EXPECT_EQ(socks(node_, origin_, listed), 2);
+  node_.top_up(poor, "1");
+  EXPECT_EQ(forward(node_, origin_, listed), 200);
+}
+
+TEST_P(ListedAddress, CountsForNothingBesideCredentials) {
+  list(node_, alice_, "127.0.0.2");
+  RawClient client(node_.proxy().address(), listed);
+  client.send(get_as({alice_.name, "guess"}, origin_));
+  EXPECT_EQ(read_response(client).status, 407);
+}
+
+TEST_P(ListedAddress, ThatIsTakenBackEndsWithTheNextRequestAndLeavesTunnelsAlone) {
+  const Origin echo(scripts::echo());
+  list(node_, alice_, "127.0.0.0/24");
+  RawClient kept_alive(node_.proxy().address(), listed), tunnel(node_.proxy().address(), listed);
+  kept_alive.send(get(origin_));
+  EXPECT_EQ(read_response(kept_alive).status, 200);
+  ASSERT_EQ(http_connect(tunnel, echo.authority()).status, 200);
+
+  take_back(node_, alice_, "127.0.0.0%2F24");
+  kept_alive.send(get(origin_));
+  EXPECT_EQ(read_response(kept_alive).status, 407);
+  tunnel.send("still here");
+  EXPECT_EQ(tunnel.read_exactly(10), "still here");
+}
+
+/// Two nodes on one ledger, each with an exit in Germany and one in France.
+class TwoNodes : public testing::Test {
+ protected:
+  MeteredProxy node(const std::string& name) const {
+    BillingSettings billing;
+    billing.ledger = database_.url();
+    billing.node = name;
+    ProxySettings settings;
+    settings.more =
+        "[[exit]]\nname = \"in-germany\"\nkind = \"direct\"\ncountry = \"de\"\n"
+        "[[exit]]\nname = \"in-france\"\nkind = \"direct\"\ncountry = \"fr\"\ncity = \"paris\"\n";
+    return MeteredProxy(std::move(billing), std::move(settings));
+  }
+  std::string exit_of(const std::string& label) const {
+    return database_.run("SELECT exit FROM metered_sessions WHERE label = '" + label + "'");
+  }
+  /// The exit of a session by that label, begun on `node`.
+  std::string exit_for(MeteredProxy& node, const std::string& user_name, const std::string& label) {
+    EXPECT_EQ(node.fetch_status({user_name + "-session-" + label, alice_.token}, origin_), 200);
+    EXPECT_TRUE(eventually([&] { return !exit_of(label).empty(); }));
+    return exit_of(label);
+  }
+
+  const PostgresDatabase database_;
+  MeteredProxy a_ = node("node-a"), b_ = node("node-b");
+  const Origin origin_{scripts::answer_ok()};
+  const Account alice_ = a_.user("alice", "10");
+};
+
+TEST_F(TwoNodes, HearOfListedAddressesFromEachOther) {
+  list(a_, alice_, "127.0.0.2");
+  EXPECT_TRUE(eventually([&] { return forward(b_, origin_, listed) == 200; }));
+  const Account bob = b_.user("bob", "1");
+  EXPECT_EQ(b_.client(bob).post("/api/addresses", R"({"network": "127.0.0.2"})").status(), 409);
+  take_back(b_, alice_, "127.0.0.2");
+  EXPECT_EQ(forward(b_, origin_, listed), 407);
+  EXPECT_TRUE(eventually([&] { return forward(a_, origin_, listed) == 407; }));
+  list(a_, bob, "127.0.0.2");
+  EXPECT_TRUE(eventually([&] { return forward(b_, origin_, listed) == 200; }));
+}
+
+TEST_F(TwoNodes, KnowWhatWasListedBeforeTheyStarted) {
+  list(a_, alice_, "127.0.0.2");
+  b_.proxy().terminate();
+  b_.proxy().start_again();
+  EXPECT_EQ(forward(b_, origin_, listed), 200);
+}
+
+TEST_F(TwoNodes, HearOfAUsersOwnLocationFromEachOther) {
+  const auto set = [&](const std::string& location) {
+    return a_.client(alice_).call("PUT", "/api/locations/default", location, {}).status();
+  };
+  ASSERT_EQ(set(R"({"country": "fr"})"), 200);
+  EXPECT_EQ(exit_for(a_, "alice", "one"), "in-france");
+  EXPECT_TRUE(eventually([&, round = 0]() mutable {
+    return exit_for(b_, "alice", "b" + std::to_string(++round)) == "in-france";
+  }));
+  EXPECT_EQ(exit_for(a_, "alice-country-de", "two"), "in-germany") << "his name replaces it";
+  EXPECT_EQ(set(R"({"country": "de", "city": "paris"})"), 422);
+  ASSERT_EQ(set(R"({"country": "de"})"), 200);
+  EXPECT_EQ(exit_for(a_, "alice", "three"), "in-germany");
+}
+
+}  // namespace
+}  // namespace payg::test

@@ -20,10 +20,22 @@ config::ExitConfig direct_exit() {
   return exit;
 }
 
+proxy::Entrance entrance_by(Transport transport) {
+  proxy::Entrance entrance;
+  if (transport == Transport::plain) return entrance;
+  const TempFolder folder;
+  const TestCertificate made = TestCertificate::make();
+  entrance.tls = proxy::TlsContext::load(folder.write(certificate_file, made.certificate),
+                                         folder.write(key_file, made.key))
+                     .value();
+  return entrance;
+}
+
 }  // namespace
 
-HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user)
-    : exits_(
+HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user, Transport transport)
+    : transport_(transport),
+      exits_(
           std::make_shared<const proxy::ExitTable>(std::vector{direct_exit()}, config::ExitHealthConfig{})),
       guard_({*Cidr::parse("127.0.0.0/8")}),
       user_limits_({.most_connections = 1000, .bytes_per_second = bytes_per_second_of_a_user}) {
@@ -42,7 +54,7 @@ HeldProxy::HeldProxy(std::uint64_t bytes_per_second_of_a_user)
                                                           .nameservers = nameservers_,
                                                           .most_pipes = 16},
                                             0);
-  worker_->add_listener(std::move(listening), {});
+  worker_->add_listener(std::move(listening), entrance_by(transport));
   worker_->start();
 }
 

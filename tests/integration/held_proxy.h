@@ -54,12 +54,12 @@ class PermittingPlugin final : public plugin::Plugin {
 /// One worker of the proxy with a chain of two such plugins, on a clock that the test moves.
 class HeldProxy {
  public:
-  explicit HeldProxy(std::uint64_t bytes_per_second_of_a_user = 0);
+  explicit HeldProxy(std::uint64_t bytes_per_second_of_a_user = 0, Transport transport = Transport::plain);
   ~HeldProxy();
   HeldProxy(const HeldProxy&) = delete;
   HeldProxy& operator=(const HeldProxy&) = delete;
 
-  RawClient connect() const { return RawClient(address_); }
+  RawClient connect() const { return RawClient(address_, transport_); }
   /// A tunnel to `origin`, by CONNECT or by SOCKS5.
   RawClient tunnel(const Origin& origin) const;
   RawClient socks_tunnel(const Origin& origin) const;
@@ -86,6 +86,7 @@ class HeldProxy {
   std::uint64_t bytes() const { return plugins_[0].traffic.up_bytes + plugins_[0].traffic.down_bytes; }
 
  private:
+  const Transport transport_;
   FakeClock clock_;
   proxy::Settings settings_{.idle_timeout = std::chrono::minutes(5),
                             .handshake_timeout = std::chrono::minutes(5),

@@ -60,6 +60,8 @@ class Reader {
 
 class Permit : public testing::Test {
  protected:
+  explicit Permit(Transport transport = Transport::plain) : proxy_(0, transport) {}
+
   /// Somebody whose session is not bounded sends and receives, while the others are looked at many times.
   void others_go_on() {
     for (int i = 0; i < 2000; ++i) {
@@ -91,6 +93,13 @@ class Permit : public testing::Test {
   RawClient free_client_ = proxy_.tunnel(free_origin_);
 };
 
+class PermitByEither : public Permit, public testing::WithParamInterface<Transport> {
+ protected:
+  PermitByEither() : Permit(GetParam()) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(By, PermitByEither, testing::ValuesIn(both_transports), name_of_transport);
+
 constexpr std::string_view no_head;
 constexpr std::string_view head_end = "\r\n\r\n";
 
@@ -100,7 +109,7 @@ void send_bulk_and_stay(OriginConnection& connection) {
   connection.stream().at_end();
 }
 
-TEST_F(Permit, HoldsADownloadThroughATunnel) {
+TEST_P(PermitByEither, HoldsADownloadThroughATunnel) {
   const Origin origin(send_bulk_and_stay);
   RawClient client = proxy_.tunnel(origin);
   Reader reader(client, no_head);
@@ -114,7 +123,7 @@ TEST_F(Permit, HoldsADownloadThroughSocks) {
   hold_in_the_middle(reader);
 }
 
-TEST_F(Permit, HoldsAForwardedDownload) {
+TEST_P(PermitByEither, HoldsAForwardedDownload) {
   const Origin origin(scripts::pattern_download(bulk));
   RawClient client = proxy_.connect();
   client.send(get(origin));
@@ -166,7 +175,7 @@ std::thread send_bulk(RawClient& client) {
   });
 }
 
-TEST_F(Permit, HoldsAnUploadThroughATunnel) {
+TEST_P(PermitByEither, HoldsAnUploadThroughATunnel) {
   UploadOrigin upload(no_head);
   RawClient client = proxy_.tunnel(upload.origin());
   std::thread sender = send_bulk(client);
@@ -304,7 +313,7 @@ TEST_F(Permit, IsNotNeededToTellAClientThatHeIsRefused) {
   EXPECT_EQ(read_response(client).status, 402);
 }
 
-TEST_F(Permit, HoldsWhatACutThenClosesOnEveryProtocol) {
+TEST_P(PermitByEither, HoldsWhatACutThenClosesOnEveryProtocol) {
   const Origin web(scripts::pattern_download(bulk));
   const Origin stream(scripts::pattern_stream(bulk));
   const Origin echo(scripts::echo());

@@ -69,7 +69,10 @@ std::string to_json(const AccessRecord& record) {
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-AccessLog::~AccessLog() = default;
+AccessLog::~AccessLog() {
+  // The thread ends, behind all that waits, before what it writes with is gone.
+  pool_.reset();
+}
 
 std::string AccessLog::open(const std::string& path) {
   std::shared_ptr<spdlog::logger> fresh;

@@ -123,12 +123,11 @@ ExitRef Connection::choose_exit(const plugin::Location& location, ExitUse use) c
   return worker_.exits()->choose(location, exit_key(), use);
 }
 
-std::unique_ptr<WayOut> Connection::begin_way_out(const TargetHost& host, std::uint16_t port,
-                                                  const plugin::Location& location, WayOutHandler& handler) {
+std::unique_ptr<WayOut> Connection::begin_way_out(WayOutRequest request, WayOutHandler& handler) {
   worker_.counters().dials_total.fetch_add(1, std::memory_order_relaxed);
-  auto way_out = std::make_unique<WayOut>(
-      worker_.way_out_context(), worker_.exits(),
-      WayOutRequest{.host = host, .port = port, .location = location, .key = exit_key()}, handler);
+  request.key = exit_key();
+  auto way_out =
+      std::make_unique<WayOut>(worker_.way_out_context(), worker_.exits(), std::move(request), handler);
   way_out->start();
   return way_out;
 }

@@ -67,10 +67,9 @@ class Connection final : private SocketHandler,
   /// An exit that is up at this location, the same for all connections of one session as long as it is;
   /// nullptr: there is none.
   ExitRef choose_exit(const plugin::Location& location, ExitUse use = ExitUse::tcp) const;
-  /// Begins to make a way by that exit, or the next best one when it does not work. The target, the location
-  /// and the handler outlive it.
-  std::unique_ptr<WayOut> begin_way_out(const TargetHost& host, std::uint16_t port,
-                                        const plugin::Location& location, WayOutHandler& handler);
+  /// Begins to make a way by that exit, or the next best one when it does not work. The request's key is
+  /// filled in here; what it refers to and the handler outlive the way.
+  std::unique_ptr<WayOut> begin_way_out(WayOutRequest request, WayOutHandler& handler);
   void count_refusal(RefusalKind kind) noexcept;
   /// The client asks for this: what the access log shows, and counts.
   void on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port);

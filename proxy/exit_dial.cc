@@ -133,7 +133,7 @@ void ExitDial::on_connected(UniqueFd fd) noexcept {
   step_ = Step::talking;
   const TargetHost* host = request_.host == nullptr ? nullptr : &candidates_[next_candidate_++];
   answers_before_ = request_.exit->health().answers();
-  talk_.emplace(*request_.exit, host, request_.port, request_.pseudonym);
+  talk_.emplace(*request_.exit, host, request_.port, request_.via);
   if (host == nullptr && talk_->has_asked()) return open();
   readable_.assign(context_.base, fd_.get(), EV_READ | EV_PERSIST, on_readable, this);
   writable_.assign(context_.base, fd_.get(), EV_WRITE, on_writable, this);

@@ -22,8 +22,8 @@ struct ExitDialRequest {
   std::uint16_t port;
   /// Guarded like what a client asks for, or named by the operator.
   DialScope scope = DialScope::target;
-  std::string_view pseudonym;  ///< for Via; outlives the dial
-  MonotonicTime deadline;      ///< of everything
+  ViaOfRequest via;        ///< outlives the dial
+  MonotonicTime deadline;  ///< of everything
   /// For the exit to be reached and to greet, before it is asked for the target.
   std::chrono::milliseconds patience;
 };

@@ -38,7 +38,7 @@ class ExitProbes::Probe final : public ExitDialHandler {
             .host = target ? &target->host : nullptr,
             .port = target ? target->port : std::uint16_t{0},
             .scope = DialScope::parent,
-            .pseudonym = owner_.context_.pseudonym,
+            .via = {.pseudonym = owner_.context_.pseudonym},
             .deadline = now + timeout,
             .patience = timeout};
   }

@@ -186,7 +186,11 @@ void HttpStage::drop_origin() noexcept {
 void HttpStage::dial() {
   drop_origin();
   enter(Phase::dialing);
-  way_out_ = connection_.begin_way_out(target_.host, target_.port, location_, *this);
+  way_out_ = connection_.begin_way_out({.host = target_.host,
+                                        .port = target_.port,
+                                        .location = location_,
+                                        .received_via = http::joined_via(reader_.head().fields)},
+                                       *this);
 }
 
 void HttpStage::on_way_open(OpenWay way) noexcept {

@@ -16,9 +16,8 @@ std::string authority_of(const TargetHost& host, std::uint16_t port) {
 
 }  // namespace
 
-ParentTalk::ParentTalk(const Exit& exit, const TargetHost* host, std::uint16_t port,
-                       std::string_view pseudonym)
-    : exit_(exit), host_(host), port_(port), pseudonym_(pseudonym) {
+ParentTalk::ParentTalk(const Exit& exit, const TargetHost* host, std::uint16_t port, const ViaOfRequest& via)
+    : exit_(exit), host_(host), port_(port), via_(via) {
   if (exit.kind() == config::ExitKind::socks5) {
     unsent_ = socks::client_greeting(credentials_of(exit));
   } else {
@@ -35,7 +34,8 @@ void ParentTalk::ask() {
     http::append_connect_request(unsent_, {.authority = authority_of(*host_, port_),
                                            .username = exit_.username(),
                                            .password = exit_.password(),
-                                           .pseudonym = pseudonym_});
+                                           .pseudonym = via_.pseudonym,
+                                           .received_via = via_.received});
   }
 }
 

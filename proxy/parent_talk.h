@@ -24,6 +24,12 @@ struct WayFailure {
   std::string why{};  ///< for the operator's log: one line, no secrets
 };
 
+/// What an HTTP parent is told of the proxies that a request has come through.
+struct ViaOfRequest {
+  std::string_view pseudonym;   ///< this proxy's
+  std::string_view received{};  ///< what the client brought; empty: nothing
+};
+
 /// What is said to a parent proxy on one connection until it is a way to the target: CONNECT to an HTTP
 /// proxy; greeting, credentials and CONNECT to a SOCKS5 server. Bytes in, bytes out; no socket.
 class ParentTalk {
@@ -31,8 +37,8 @@ class ParentTalk {
   enum class Progress { needs_more, open, failed };
 
   /// `host` nullptr: only what comes before a target is named; `open` means that the parent would take one.
-  /// Exit, host and pseudonym outlive the talk.
-  ParentTalk(const Exit& exit, const TargetHost* host, std::uint16_t port, std::string_view pseudonym);
+  /// Exit, host and what `via` points to outlive the talk.
+  ParentTalk(const Exit& exit, const TargetHost* host, std::uint16_t port, const ViaOfRequest& via);
 
   /// What is to be sent; the caller takes away what was.
   std::string& unsent() noexcept { return unsent_; }
@@ -60,7 +66,7 @@ class ParentTalk {
   const Exit& exit_;
   const TargetHost* const host_;
   const std::uint16_t port_;
-  const std::string_view pseudonym_;
+  const ViaOfRequest via_;
   std::string unsent_;
   Step step_ = Step::method;
   http::ConnectAnswerParser answer_;

@@ -159,7 +159,8 @@ void SocksStage::on_admitted(const plugin::Location& location) noexcept {
   step_ = Step::dialing;
   connection_.stop_timeout();  // the way out has its own
   location_ = location;
-  way_out_ = connection_.begin_way_out(target_.host, target_.port, location_, *this);
+  way_out_ =
+      connection_.begin_way_out({.host = target_.host, .port = target_.port, .location = location_}, *this);
 }
 
 void SocksStage::associate(const plugin::Location& location) {

@@ -4,9 +4,9 @@
 
 namespace payg::proxy {
 
-WayOut::WayOut(const WayOutContext& context, std::shared_ptr<const ExitTable> exits,
-               const WayOutRequest& request, WayOutHandler& handler)
-    : context_(context), exits_(std::move(exits)), request_(request), handler_(handler) {}
+WayOut::WayOut(const WayOutContext& context, std::shared_ptr<const ExitTable> exits, WayOutRequest request,
+               WayOutHandler& handler)
+    : context_(context), exits_(std::move(exits)), request_(std::move(request)), handler_(handler) {}
 
 void WayOut::start() {
   deadline_ = context_.dial.clock.now() + context_.dial.connect_timeout;
@@ -33,7 +33,7 @@ bool WayOut::try_next() {
       ExitDialRequest{.exit = std::move(exit),
                       .host = &request_.host,
                       .port = request_.port,
-                      .pseudonym = context_.pseudonym,
+                      .via = {.pseudonym = context_.pseudonym, .received = request_.received_via},
                       .deadline = deadline_,
                       .patience = is_last ? context_.dial.connect_timeout : patience},
       static_cast<ExitDialHandler&>(*this)));

@@ -37,12 +37,13 @@ struct WayOutContext {
   Counters& counters;
 };
 
-/// Where a connection wants to go, and by which exit. What it points to outlives the way out.
+/// Where a connection wants to go, and by which exit. What it refers to outlives the way out.
 struct WayOutRequest {
   const TargetHost& host;
   std::uint16_t port;
   const plugin::Location& location;
-  std::uint64_t key;  ///< the same one gets the same exit
+  std::uint64_t key = 0;       ///< the same one gets the same exit
+  std::string received_via{};  ///< what its request has come through; empty: nothing
 };
 
 /// The way of one connection to its target: chooses an exit, dials straight or through its parent, and takes
@@ -50,7 +51,7 @@ struct WayOutRequest {
 /// exits' health. All of it takes connect_timeout at most. Destroying it gives up.
 class WayOut final : private ExitDialHandler {
  public:
-  WayOut(const WayOutContext& context, std::shared_ptr<const ExitTable> exits, const WayOutRequest& request,
+  WayOut(const WayOutContext& context, std::shared_ptr<const ExitTable> exits, WayOutRequest request,
          WayOutHandler& handler);
   void start();
   /// Gives up: the handler hears no more of it. For one that is destroyed a little later.

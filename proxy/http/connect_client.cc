@@ -64,7 +64,9 @@ void append_connect_request(std::string& out, const ConnectRequest& request) {
     append_basic_credentials(out, request.username, request.password);
     out.append("\r\n");
   }
-  out.append("Via: 1.1 ").append(request.pseudonym).append("\r\n\r\n");
+  out.append("Via: ");
+  if (!request.received_via.empty()) out.append(request.received_via).append(", ");
+  out.append("1.1 ").append(request.pseudonym).append("\r\n\r\n");
 }
 
 ConnectVerdict judge_connect(unsigned status, std::string_view proxy_status) noexcept {

@@ -16,7 +16,10 @@ struct ConnectRequest {
   std::string_view authority;  ///< "name:port", "[::1]:443"
   std::string_view username;   ///< of the parent; empty: no credentials are sent
   std::string_view password;
-  std::string_view pseudonym;  ///< for Via, by which a parent that is ourselves is found out
+  /// For Via, by which a chain of parents that leads back to ourselves is found out.
+  std::string_view pseudonym;
+  /// The Via of the request that the tunnel is for; empty: it has none.
+  std::string_view received_via{};
 };
 
 void append_connect_request(std::string& out, const ConnectRequest& request);

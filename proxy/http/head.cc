@@ -285,6 +285,16 @@ bool forwards_used_up(const RequestHead& head) noexcept {
   return !value.empty() && value.find_first_not_of('0') == value.npos;
 }
 
+std::string joined_via(const Fields& fields) {
+  std::string all;
+  for (const Field& field : fields) {
+    if (field.id != FieldName::via) continue;
+    if (!all.empty()) all += ", ";
+    all += field.value;
+  }
+  return all;
+}
+
 bool has_via(const Fields& fields, std::string_view pseudonym) noexcept {
   for (const Field& field : fields) {
     if (field.id != FieldName::via) continue;

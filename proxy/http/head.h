@@ -125,6 +125,9 @@ bool wants_upgrade(const RequestHead& head) noexcept;
 /// forwarding.
 bool forwards_used_up(const RequestHead& head) noexcept;
 
+/// The values of all Via fields, in their order; empty: there are none.
+std::string joined_via(const Fields& fields);
+
 /// A Via names `pseudonym` as a recipient: the request has been here before.
 bool has_via(const Fields& fields, std::string_view pseudonym) noexcept;
 

@@ -205,7 +205,7 @@ TEST_P(Parent, SaysWhyATargetIsNotReached) {
 
 TEST_P(Parent, ThatTalksNonsenseIsNoWay) {
   for (const std::string& nonsense : {std::string("\r\n\r\n"), std::string("SSH-2.0-x\r\n\r\n"),
-                                     std::string(40'000, 'x'), std::string("HTTP/1.1 101 X\r\n\r\n")}) {
+                                      std::string(40'000, 'x'), std::string("HTTP/1.1 101 X\r\n\r\n")}) {
     const FakeParent parent = parent_of(kind(), {.answer = nonsense});
     const ProxyProcess proxy(by_parent(kind(), parent.authority()));
     RawClient client = proxy.connect();
@@ -277,6 +277,32 @@ TEST(HttpParent, IsAskedForNothingButTheTarget) {
   EXPECT_EQ(head.start_line, "CONNECT 127.0.0.1:443 HTTP/1.1");
   EXPECT_EQ(head.field("Host"), "127.0.0.1:443");
   EXPECT_EQ(head.fields.size(), 2u) << head.raw << ": Host and Via; nothing of the client's";
+}
+
+TEST(HttpParent, IsToldWhatTheRequestHasComeThrough) {
+  const FakeParent parent = FakeParent::http({.answer = http_ok});
+  const ProxyProcess proxy(by_parent(Kind::http, parent.authority()));
+  RawClient client = proxy.connect();
+  client.send("CONNECT 127.0.0.1:443 HTTP/1.1\r\nHost: x\r\nVia: 1.1 a\r\nVia: 1.0 b (c)\r\n\r\n");
+  EXPECT_EQ(read_response(client, "CONNECT").status, 200);
+  const HttpHead head = parse_head(parent.wait_for_asked(1)[0]);
+  EXPECT_EQ(head.field("Via").value_or("").substr(0, 24), "1.1 a, 1.0 b (c), 1.1 pa");
+}
+
+TEST(HttpParent, WhoseOwnParentLeadsBackIsFoundOut) {
+  ProxyProcess first(by_parent(Kind::http, "127.0.0.1:1"));
+  const ProxyProcess second(by_parent(Kind::http, first.address().to_string()));
+  ProxySettings settings = by_parent(Kind::http, second.address().to_string());
+  settings.listeners = {first.address().to_string()};
+  first.rewrite_config(settings.toml(first.folder()));
+  first.process().signal(SIGHUP);
+  ASSERT_TRUE(first.process().wait_for_errors(
+      [](const std::string& log) { return log.find("config: reloaded") != std::string::npos; }));
+  RawClient tunnel = first.connect();
+  EXPECT_EQ(http_connect(tunnel, "127.0.0.1:9").status, 503);
+  RawClient forward = first.connect();
+  forward.send("GET http://127.0.0.1:9/ HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(read_response(forward).status, 503);
 }
 
 TEST(HttpParent, ThatAnswersOneStatusIsOneRefusal) {

@@ -27,8 +27,8 @@ class Talk {
  public:
   Talk(const Exit& exit, std::string_view host)
       : target_(parse_host_and_port(std::string(host) + ":80").host),
-        talk_(exit, host.empty() ? nullptr : &target_, 80, "payg-1") {}
-  explicit Talk(const Exit& exit) : talk_(exit, nullptr, 0, "payg-1") {}
+        talk_(exit, host.empty() ? nullptr : &target_, 80, {.pseudonym = "payg-1"}) {}
+  explicit Talk(const Exit& exit) : talk_(exit, nullptr, 0, {.pseudonym = "payg-1"}) {}
 
   std::string said() { return std::exchange(talk_.unsent(), {}); }
   Progress hear(std::string_view bytes) {

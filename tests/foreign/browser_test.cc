@@ -1,8 +1,8 @@
 // Chromium, with the proxy in its settings and somebody who has typed his name and token.
 
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <algorithm>
 
+#include "tests/foreign/browser.h"
 #include "tests/foreign/foreign_world.h"
 
 namespace payg::test {
@@ -14,47 +14,30 @@ struct Way {
   const char* name;
   const char* proxy;  ///< the scheme of its URL
   Scheme page;
+  Door door;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
   *out << way.name;
 }
 
-/// What a person sees who opens a page.
-struct Seen {
-  int status = 0;
-  std::string title;
-  std::string text;
-  std::string error;
-};
-
 class Browser : public ForeignWorld, public testing::WithParamInterface<Way> {
  protected:
-  /// What each of them sees, in one browser.
-  std::vector<Seen> browse(const std::string& path, const std::vector<Account>& people) const {
-    std::vector<std::string> arguments{node_program, source_file("tests/foreign/clients/browse.js"),
-                                       std::string(GetParam().proxy) + "://" + proxy_address(),
-                                       certificate_.path,
-                                       origin_.url(GetParam().page, path, ForeignOrigin::Host::by_name)};
-    for (const auto& person : people) arguments.push_back(credentials(person));
-    const Finished told = run(ProgramCall{
-        .arguments = arguments, .environment = {node_path()}, .working_folder = {}, .open_files = {}});
-    if (told.status.code != 0) throw HarnessError("Chromium: " + told_by(told));
-    std::istringstream lines(told.output);
-    std::vector<Seen> all;
-    for (std::string line; std::getline(lines, line);) {
-      const auto seen = nlohmann::json::parse(line);
-      all.push_back({.status = seen.value("status", 0),
-                     .title = seen.value("title", ""),
-                     .text = seen.value("text", ""),
-                     .error = seen.value("error", "")});
-    }
-    return all;
+  Browser() : ForeignWorld(GetParam().door) {}
+
+  ProgramCall open(const std::string& path, const std::vector<Account>& people) const {
+    return browse(std::string(GetParam().proxy) + "://" + proxy_address(), certificate_,
+                  origin_.url(GetParam().page, path, ForeignOrigin::Host::by_name), people);
+  }
+  bool was_asked_for(const std::string& path) const {
+    const auto requests = origin_.requests();
+    return std::any_of(requests.begin(), requests.end(),
+                       [&](const auto& request) { return request.url == path; });
   }
 };
 
 TEST_P(Browser, LoadsAPageWithFiftyResources) {
-  const Seen page = browse("/page", {alice_}).at(0);
+  const SeenPage page = pages_in(run(open("/page", {alice_}))).at(0);
   EXPECT_EQ(page.status, 200) << page.error;
   EXPECT_EQ(page.title, "loaded 50");
   EXPECT_TRUE(eventually([&] { return metered_.live_sessions(alice_) == 0; }));
@@ -62,7 +45,8 @@ TEST_P(Browser, LoadsAPageWithFiftyResources) {
 }
 
 TEST_P(Browser, ShowsWhatIsRefused) {
-  const auto pages = browse("/page", {metered_.user("penniless", ""), Account{alice_.name, "wrong-token"}});
+  const Account penniless = metered_.user("penniless", "");
+  const auto pages = pages_in(run(open("/page", {penniless, Account{alice_.name, "wrong-token"}})));
   if (GetParam().page == Scheme::http) {
     EXPECT_EQ(pages.at(0).status, 402) << pages.at(0).error;
     EXPECT_NE(pages.at(0).text.find("buy credits"), std::string::npos) << pages.at(0).text;
@@ -77,15 +61,18 @@ TEST_P(Browser, ShowsWhatIsRefused) {
 }
 
 TEST_P(Browser, IsCutInADownloadWhenTheMoneyIsSpent) {
-  const Account bob = metered_.user("bob", "0.0015");
-  const Seen page = browse("/waiting", {bob}).at(0);
+  const Finished told = run_out_of_money(open("/waiting", {alice_}), alice_,
+                                         [this](const auto&) { return was_asked_for("/endless"); });
+  const SeenPage page = pages_in(told).at(0);
   EXPECT_TRUE(page.title.starts_with("ended: TypeError")) << page.title << page.error;
-  EXPECT_EQ(metered_.balance_units(bob), 0);
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachWay, Browser,
-                         testing::Values(Way{"http_proxy_http_page", "http", Scheme::http},
-                                         Way{"http_proxy_https_page", "http", Scheme::https}),
+                         testing::Values(Way{"http_proxy_http_page", "http", Scheme::http, Door::plain},
+                                         Way{"http_proxy_https_page", "http", Scheme::https, Door::plain},
+                                         Way{"https_proxy_http_page", "https", Scheme::http, Door::tls},
+                                         Way{"https_proxy_https_page", "https", Scheme::https, Door::tls}),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -21,6 +21,13 @@ struct Errand {
   std::string folder;       ///< for what the program needs besides
 };
 
+/// Which clients the proxy's listener is for.
+enum class Door {
+  plain,
+  tls,             ///< an HTTPS proxy
+  proxy_protocol,  ///< behind a load balancer that tells for whom it connects
+};
+
 /// A foreign program that fetches things through a proxy, in one of the ways that it knows.
 struct Client {
   const char* name;
@@ -33,6 +40,7 @@ struct Client {
   const char* wrong_token;
   const char* no_such_location;
   const char* cut;
+  Door door = Door::plain;
 };
 
 inline void PrintTo(const Client& client, std::ostream* out) {

@@ -15,12 +15,18 @@ using Scheme = ForeignOrigin::Scheme;
 using Host = ForeignOrigin::Host;
 
 ProgramCall curl(const Errand& errand, const std::string& kind, std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments{
-      curl_program, "-qsS",
-      "-o",         errand.file,
-      "-w",         "answer %{http_code}\n",
-      "--cacert",   errand.certificate.path,
-      "-x",         kind + "://" + credentials(errand.account) + "@" + errand.proxy};
+  std::vector<std::string> arguments{curl_program,
+                                     "-qsS",
+                                     "-o",
+                                     errand.file,
+                                     "-w",
+                                     "answer %{http_code}\n",
+                                     "--cacert",
+                                     errand.certificate.path,
+                                     "--proxy-cacert",
+                                     errand.certificate.path,
+                                     "-x",
+                                     kind + "://" + credentials(errand.account) + "@" + errand.proxy};
   arguments.insert(arguments.end(), more.begin(), more.end());
   arguments.push_back(errand.url);
   return ProgramCall{.arguments = arguments, .environment = {}, .working_folder = {}, .open_files = {}};
@@ -34,6 +40,18 @@ ProgramCall http_tunnel(const Errand& errand) {
 }
 ProgramCall http_2(const Errand& errand) {
   return curl(errand, "http", {"--http2"});
+}
+ProgramCall https(const Errand& errand) {
+  return curl(errand, "https");
+}
+ProgramCall https_tunnel(const Errand& errand) {
+  return curl(errand, "https", {"-p"});
+}
+ProgramCall https_2(const Errand& errand) {
+  return curl(errand, "https", {"--http2"});
+}
+ProgramCall behind_balancer(const Errand& errand) {
+  return curl(errand, "http", {"--haproxy-protocol"});
 }
 ProgramCall socks5(const Errand& errand) {
   return curl(errand, "socks5");
@@ -59,6 +77,16 @@ std::vector<Client> curl_clients() {
        reset},
       {"curl_http_to_https", Scheme::https, http, Host::by_name, tunnel_402, tunnel_407, tunnel_503, reset},
       {"curl_http_to_http2", Scheme::https, http_2, Host::v6, tunnel_402, tunnel_407, tunnel_503, reset},
+      {"curl_https", Scheme::http, https, Host::by_name, "answer 402", "answer 407", "answer 503", reset,
+       Door::tls},
+      {"curl_https_tunnel", Scheme::http, https_tunnel, Host::by_name, tunnel_402, tunnel_407, tunnel_503,
+       reset, Door::tls},
+      {"curl_https_to_https", Scheme::https, https, Host::by_name, tunnel_402, tunnel_407, tunnel_503, reset,
+       Door::tls},
+      {"curl_https_to_http2", Scheme::https, https_2, Host::v6, tunnel_402, tunnel_407, tunnel_503, reset,
+       Door::tls},
+      {"curl_behind_a_balancer", Scheme::http, behind_balancer, Host::by_name, "answer 402", "answer 407",
+       "answer 503", reset, Door::proxy_protocol},
       {"curl_socks5", Scheme::http, socks5, Host::v6, socks_refused, socks_rejected, socks_unavailable,
        reset},
       {"curl_socks5h", Scheme::http, socks5h, Host::by_name, socks_refused, socks_rejected, socks_unavailable,

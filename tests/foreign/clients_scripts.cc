@@ -27,10 +27,17 @@ ProgramCall urllib(const Errand& errand) {
                 {proxy_url(errand, "http"), errand.certificate.path, errand.url, errand.file});
 }
 
-ProgramCall asyncio(const Errand& errand) {
+ProgramCall asyncio(const Errand& errand, const char* kind) {
   return script(
       python_program, "asyncio_get.py",
-      {"http", errand.proxy, credentials(errand.account), errand.certificate.path, errand.url, errand.file});
+      {kind, errand.proxy, credentials(errand.account), errand.certificate.path, errand.url, errand.file});
+}
+
+ProgramCall asyncio_http(const Errand& errand) {
+  return asyncio(errand, "http");
+}
+ProgramCall asyncio_https(const Errand& errand) {
+  return asyncio(errand, "https");
 }
 
 ProgramCall node(const Errand& errand, const char* package, const char* kind) {
@@ -46,12 +53,22 @@ ProgramCall http_proxy_agent(const Errand& errand) {
 ProgramCall https_proxy_agent(const Errand& errand) {
   return node(errand, "https-proxy-agent", "http");
 }
+ProgramCall undici_https(const Errand& errand) {
+  return node(errand, "undici", "https");
+}
+ProgramCall http_proxy_agent_https(const Errand& errand) {
+  return node(errand, "http-proxy-agent", "https");
+}
+ProgramCall https_proxy_agent_https(const Errand& errand) {
+  return node(errand, "https-proxy-agent", "https");
+}
 ProgramCall socks_proxy_agent(const Errand& errand) {
   return node(errand, "socks-proxy-agent", "socks5h");
 }
 
 constexpr const char* reset = "Connection reset by peer";
-constexpr const char* node_reset = "read ECONNRESET";
+// What Node.js calls a reset depends on what it was doing at that moment.
+constexpr const char* node_reset = "the content ends early";
 
 }  // namespace
 
@@ -59,10 +76,13 @@ std::vector<Client> python_clients() {
   return {
       {"urllib_http", Scheme::http, urllib, Host::by_name, "HTTP Error 402: Payment Required",
        "HTTP Error 407", "HTTP Error 503", "the content ends early"},
-      {"urllib_https", Scheme::https, urllib, Host::by_name, "Tunnel connection failed: 402 Payment Required",
-       "Tunnel connection failed: 407", "Tunnel connection failed: 503", "the content ends early"},
-      {"asyncio_https", Scheme::https, asyncio, Host::by_name, "the proxy says HTTP/1.1 402",
+      {"urllib_http_to_https", Scheme::https, urllib, Host::by_name,
+       "Tunnel connection failed: 402 Payment Required", "Tunnel connection failed: 407",
+       "Tunnel connection failed: 503", "the content ends early"},
+      {"asyncio_http_to_https", Scheme::https, asyncio_http, Host::by_name, "the proxy says HTTP/1.1 402",
        "the proxy says HTTP/1.1 407", "the proxy says HTTP/1.1 503", reset},
+      {"asyncio_https_to_https", Scheme::https, asyncio_https, Host::by_name, "the proxy says HTTP/1.1 402",
+       "the proxy says HTTP/1.1 407", "the proxy says HTTP/1.1 503", reset, Door::tls},
   };
 }
 
@@ -70,14 +90,20 @@ std::vector<Client> node_clients() {
   return {
       {"undici_http", Scheme::http, undici, Host::by_name, "Proxy response (402)", "Proxy response (407)",
        "Proxy response (503)", node_reset},
-      {"undici_https", Scheme::https, undici, Host::by_name, "Proxy response (402)", "Proxy response (407)",
-       "Proxy response (503)", node_reset},
-      {"http_proxy_agent", Scheme::http, http_proxy_agent, Host::by_name, "answer 402", "answer 407",
+      {"undici_http_to_https", Scheme::https, undici, Host::by_name, "Proxy response (402)",
+       "Proxy response (407)", "Proxy response (503)", node_reset},
+      {"undici_https_to_https", Scheme::https, undici_https, Host::by_name, "Proxy response (402)",
+       "Proxy response (407)", "Proxy response (503)", node_reset, Door::tls},
+      {"http_proxy_agent_http", Scheme::http, http_proxy_agent, Host::by_name, "answer 402", "answer 407",
        "answer 503", node_reset},
+      {"http_proxy_agent_https", Scheme::http, http_proxy_agent_https, Host::by_name, "answer 402",
+       "answer 407", "answer 503", node_reset, Door::tls},
       {"https_proxy_agent_http", Scheme::http, https_proxy_agent, Host::by_name, "answer 402", "answer 407",
        "answer 503", node_reset},
-      {"https_proxy_agent_https", Scheme::https, https_proxy_agent, Host::by_name, "answer 402", "answer 407",
-       "answer 503", node_reset},
+      {"https_proxy_agent_http_to_https", Scheme::https, https_proxy_agent, Host::by_name, "answer 402",
+       "answer 407", "answer 503", node_reset},
+      {"https_proxy_agent_https_to_https", Scheme::https, https_proxy_agent_https, Host::by_name,
+       "answer 402", "answer 407", "answer 503", node_reset, Door::tls},
       {"socks_proxy_agent", Scheme::https, socks_proxy_agent, Host::by_name,
        "Socks5 proxy rejected connection - NotAllowed", "Socks5 Authentication failed",
        "Socks5 proxy rejected connection - HostUnreachable", node_reset},

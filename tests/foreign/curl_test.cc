@@ -16,6 +16,7 @@ struct Way {
   const char* kind;  ///< of the proxy's URL
   Scheme scheme;     ///< of the origin's
   std::vector<std::string> options;
+  Door door = Door::plain;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -27,7 +28,8 @@ class CurlWorld : public ForeignWorld {
   using ForeignWorld::ForeignWorld;
 
   Finished curl(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), {curl_program, "-qsS", "--cacert", certificate_.path});
+    arguments.insert(arguments.begin(), {curl_program, "-qsS", "--cacert", certificate_.path,
+                                         "--proxy-cacert", certificate_.path});
     return run(arguments);
   }
   std::string proxy_url(const std::string& kind = "http") const {
@@ -43,6 +45,8 @@ class CurlWorld : public ForeignWorld {
 
 class CurlWays : public CurlWorld, public testing::WithParamInterface<Way> {
  protected:
+  CurlWays() : CurlWorld(GetParam().door) {}
+
   Finished curl_to(const std::string& path, std::vector<std::string> arguments) const {
     const Way& way = GetParam();
     arguments.insert(arguments.begin(), {"-x", proxy_url(way.kind)});
@@ -85,13 +89,15 @@ TEST_P(CurlWays, WhatIsSentComesBackWhileItIsSent) {
   EXPECT_TRUE(fetched() == whole_) << fetched().size() << told_by(echoed);
 }
 
-INSTANTIATE_TEST_SUITE_P(EachWay, CurlWays,
-                         testing::Values(Way{"http", "http", Scheme::http, {}},
-                                         Way{"http_tunnel", "http", Scheme::http, {"-p"}},
-                                         Way{"http_to_https", "http", Scheme::https, {"--http1.1"}},
-                                         Way{"http_to_http2", "http", Scheme::https, {"--http2"}},
-                                         Way{"socks5h_to_https", "socks5h", Scheme::https, {}}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    EachWay, CurlWays,
+    testing::Values(Way{"http", "http", Scheme::http, {}}, Way{"http_tunnel", "http", Scheme::http, {"-p"}},
+                    Way{"http_to_https", "http", Scheme::https, {"--http1.1"}},
+                    Way{"http_to_http2", "http", Scheme::https, {"--http2"}},
+                    Way{"https", "https", Scheme::http, {}, Door::tls},
+                    Way{"https_to_http2", "https", Scheme::https, {"--http2"}, Door::tls},
+                    Way{"socks5h_to_https", "socks5h", Scheme::https, {}}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 using Curl = CurlWorld;
 
@@ -144,12 +150,85 @@ TEST_F(Curl, NeitherCredentialsNorHopByHopFieldsReachTheOrigin) {
   EXPECT_TRUE(fields.contains("via"));
 }
 
+TEST_F(Curl, SpeaksHttp10InEveryWay) {
+  const Finished forwarded = curl({"-x", proxy_url(), "-0", origin_.url(Scheme::http, "/hello")});
+  EXPECT_EQ(forwarded.output, "HTTP/1.1 GET /hello\n") << told_by(forwarded);
+  const Finished tunnelled = curl(
+      {"--proxy1.0", credentials(alice_) + "@" + proxy_address(), "-p", origin_.url(Scheme::http, "/hello")});
+  EXPECT_EQ(tunnelled.output, "HTTP/1.1 GET /hello\n") << told_by(tunnelled);
+}
+
+TEST_F(Curl, AsksForAHeadWithoutWaitingForABody) {
+  origin_.put("something", whole_);
+  const Finished head = curl({"-x", proxy_url(), "-I", origin_.url(Scheme::http, "/files/something")});
+  EXPECT_EQ(head.status.code, 0) << told_by(head);
+  EXPECT_NE(head.output.find("3000017"), std::string::npos) << told_by(head);
+}
+
+TEST_F(Curl, IsToldThatThereIsNoSocks4) {
+  for (const char* kind : {"socks4", "socks4a"}) {
+    const Finished refused =
+        curl({"-x", std::string(kind) + "://alice@" + proxy_address(), origin_.url(Scheme::http, "/hello")});
+    EXPECT_EQ(refused.status.code, 97) << kind << ": " << told_by(refused);
+  }
+  EXPECT_TRUE(origin_.requests().empty());
+}
+
+TEST_F(Curl, ThatKnowsOnlyDigestGivesUp) {
+  const Finished refused =
+      curl({"-x", "http://" + proxy_address(), "--proxy-digest", "--proxy-user", credentials(alice_), "-w",
+            "answer %{http_code}", "-o", "/dev/null", origin_.url(Scheme::http, "/hello")});
+  EXPECT_EQ(refused.output, "answer 407") << told_by(refused);
+  EXPECT_TRUE(origin_.requests().empty());
+}
+
 TEST_F(Curl, ShowsWhereToBuyWhenNothingIsLeft) {
   const Account penniless = metered_.user("penniless", "");
   const Finished refused = curl({"-i", "-x", "http://" + credentials(penniless) + "@" + proxy_address(),
                                  origin_.url(Scheme::http, "/hello")});
   EXPECT_TRUE(refused.output.starts_with("HTTP/1.1 402 Payment Required\r\n")) << told_by(refused);
   EXPECT_NE(refused.output.find("Proxy-Status: "), std::string::npos) << told_by(refused);
+}
+
+class CurlAtABalancersDoor : public CurlWorld {
+ protected:
+  CurlAtABalancersDoor() : CurlWorld(Door::proxy_protocol) {}
+};
+
+TEST_F(CurlAtABalancersDoor, IsTakenForWhomItConnects) {
+  const Finished answer =
+      curl({"-x", proxy_url(), "--haproxy-protocol", origin_.url(Scheme::http, "/hello")});
+  EXPECT_EQ(answer.output, "HTTP/1.1 GET /hello\n") << told_by(answer);
+  EXPECT_EQ(origin_.requests().size(), 1U);
+}
+
+TEST_F(CurlAtABalancersDoor, IsNotHeardWithoutTheHeader) {
+  const Finished refused = curl({"-x", proxy_url(), origin_.url(Scheme::http, "/hello")});
+  EXPECT_NE(refused.status.code, 0) << told_by(refused);
+  EXPECT_TRUE(origin_.requests().empty());
+}
+
+ProxySettings at_an_ipv6_address() {
+  ProxySettings settings;
+  settings.listeners = {"[::1]:0"};
+  return settings;
+}
+
+class CurlAtAnIpv6Door : public CurlWorld {
+ protected:
+  CurlAtAnIpv6Door() : CurlWorld(Door::plain, at_an_ipv6_address()) {}
+};
+
+TEST_F(CurlAtAnIpv6Door, ReachesOriginsOfBothFamilies) {
+  for (const char* kind : {"http", "socks5", "socks5h"}) {
+    for (const auto host : {ForeignOrigin::Host::v4, ForeignOrigin::Host::v6, ForeignOrigin::Host::by_name}) {
+      const std::string url = origin_.url(Scheme::http, "/hello", host);
+      if (std::string_view(kind) == "socks5" && host == ForeignOrigin::Host::by_name)
+        continue;  // curl resolves it
+      const Finished answer = curl({"-x", proxy_url(kind), url});
+      EXPECT_EQ(answer.output, "HTTP/1.1 GET /hello\n") << kind << " " << url << ": " << told_by(answer);
+    }
+  }
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ ForeignOrigin::ForeignOrigin(const Certificate& certificate)
   https_ = ports.at("https").get<std::uint16_t>();
   http6_ = ports.at("http6").get<std::uint16_t>();
   https6_ = ports.at("https6").get<std::uint16_t>();
+  udp_ = ports.at("udp").get<std::uint16_t>();
 }
 
 std::uint16_t ForeignOrigin::port(Scheme scheme, Host host) const {

@@ -28,7 +28,8 @@ struct SeenRequest {
 ///   /endless      a download that never ends
 ///   /page         a page with fifty scripts
 ///   /git/NAME     git repositories
-/// and a WebSocket echo everywhere. Elsewhere it says "HTTP/VERSION METHOD PATH".
+/// and a WebSocket echo everywhere, and one of datagrams beside. Elsewhere it says "HTTP/VERSION METHOD
+/// PATH".
 class ForeignOrigin {
  public:
   enum class Scheme { http, https };
@@ -40,6 +41,9 @@ class ForeignOrigin {
   std::string url(Scheme scheme, const std::string& path, Host host = Host::v4) const;
   /// "127.0.0.1:4711"
   std::string authority(Scheme scheme, Host host = Host::v4) const;
+
+  /// Where datagrams are sent back, on 127.0.0.1.
+  std::uint16_t datagram_port() const { return udp_; }
 
   /// Makes /files/NAME.
   void put(const std::string& name, const std::string& content) const { site_.write(name, content); }
@@ -60,6 +64,7 @@ class ForeignOrigin {
   std::uint16_t https_ = 0;
   std::uint16_t http6_ = 0;
   std::uint16_t https6_ = 0;
+  std::uint16_t udp_ = 0;
 };
 
 }  // namespace payg::test

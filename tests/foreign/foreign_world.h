@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "tests/foreign/certificate.h"
@@ -20,22 +22,31 @@ class ForeignWorld : public testing::Test {
   using Scheme = ForeignOrigin::Scheme;
   using Host = ForeignOrigin::Host;
 
-  ForeignWorld();
-  /// With more lines for the tables of the configuration.
-  explicit ForeignWorld(ProxySettings settings);
+  explicit ForeignWorld(Door door = Door::plain, ProxySettings settings = {});
 
   /// "127.0.0.1:4711", as clients are told it.
   std::string proxy_address() const { return proxy_address_; }
   /// What a client is to fetch, into "fetched" in folder_.
   Errand errand(const Account& account, const std::string& url) const;
   std::string fetched() const { return read_file(folder_.path() + "/fetched"); }
-  /// Runs a program to its end, away from whatever this machine has configured for its people.
-  Finished run(ProgramCall call) const;
-  Finished run(const std::vector<std::string>& arguments) const {
-    return run(
-        ProgramCall{.arguments = arguments, .environment = {}, .working_folder = {}, .open_files = {}});
-  }
+  /// True when there is something of it.
+  bool has_begun_to_fetch() const;
 
+  /// Starts a program, away from whatever this machine has configured for its people.
+  std::unique_ptr<Process> start(ProgramCall call) const;
+  /// … and runs it to its end.
+  Finished run(const ProgramCall& call) const;
+  Finished run(const std::vector<std::string>& arguments) const { return run(called(arguments)); }
+  /// … and takes all the user's money away when it `has_begun`: what it is doing then ends by a cut.
+  Finished run_out_of_money(const ProgramCall& call, const Account& account,
+                            const std::function<bool(const Process&)>& has_begun) const;
+
+  static ProgramCall called(const std::vector<std::string>& arguments);
+
+ private:
+  void take_all_money(const Account& account) const;
+
+ protected:
   TempFolder folder_;
   Certificate certificate_;
   FakeDns names_;
@@ -44,8 +55,5 @@ class ForeignWorld : public testing::Test {
   Account alice_;  ///< who has ten credits
   std::string proxy_address_;
 };
-
-/// 0.3 seconds of connection, and not one more.
-inline constexpr const char* credits_for_a_moment = "0.0003";
 
 }  // namespace payg::test

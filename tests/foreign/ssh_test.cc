@@ -41,31 +41,31 @@ std::string name_of_server_account() {
 
 class Ssh : public ForeignWorld, public testing::WithParamInterface<const char*> {
  protected:
-  /// Runs `command` over there, with `input` (a file) as its standard input.
-  Finished ssh(const Account& account, const std::string& command,
-               const std::string& input = "/dev/null") const {
+  /// `command` over there, with `input` (a file) as its standard input.
+  ProgramCall ssh(const Account& account, const std::string& command,
+                  const std::string& input = "/dev/null") const {
     const std::string way = "ProxyCommand=/usr/bin/ncat --proxy " + proxy_address() + " --proxy-type " +
                             GetParam() + " --proxy-auth " + credentials(account) + " %h %p";
-    return run({"/bin/sh",
-                "-c",
-                R"(exec /usr/bin/ssh "$@" <)" + input,
-                "ssh",
-                "-F",
-                "none",
-                "-i",
-                server_.client_key(),
-                "-p",
-                server_.port(),
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "StrictHostKeyChecking=no",
-                "-o",
-                "UserKnownHostsFile=" + folder_.path() + "/known_hosts",
-                "-o",
-                way,
-                name_of_server_account() + "@" + server_.host(),
-                command});
+    return called({"/bin/sh",
+                   "-c",
+                   R"(exec /usr/bin/ssh "$@" <)" + input,
+                   "ssh",
+                   "-F",
+                   "none",
+                   "-i",
+                   server_.client_key(),
+                   "-p",
+                   server_.port(),
+                   "-o",
+                   "BatchMode=yes",
+                   "-o",
+                   "StrictHostKeyChecking=no",
+                   "-o",
+                   "UserKnownHostsFile=" + folder_.path() + "/known_hosts",
+                   "-o",
+                   way,
+                   name_of_server_account() + "@" + server_.host(),
+                   command});
   }
 
   SshServer server_;
@@ -73,24 +73,24 @@ class Ssh : public ForeignWorld, public testing::WithParamInterface<const char*>
 
 TEST_P(Ssh, CarriesAFileThereAndBack) {
   const std::string content = Pattern::bytes(0, 3'000'017);
-  const Finished echoed = ssh(alice_, "cat", folder_.write("upload", content));
+  const Finished echoed = run(ssh(alice_, "cat", folder_.write("upload", content)));
   ASSERT_EQ(echoed.status.code, 0) << echoed.errors << server_.log();
   EXPECT_TRUE(echoed.output == content) << echoed.output.size() << echoed.errors;
 }
 
 TEST_P(Ssh, IsRefusedWithoutMoney) {
-  const Finished refused = ssh(metered_.user("penniless", ""), "true");
+  const Finished refused = run(ssh(metered_.user("penniless", ""), "true"));
   EXPECT_EQ(refused.status.code, 255) << told_by(refused);
   const char* shown = std::string_view(GetParam()) == "http" ? "402" : "not allowed by ruleset";
   EXPECT_NE(refused.errors.find(shown), std::string::npos) << told_by(refused);
 }
 
-TEST_P(Ssh, IsCutWhenTheMoneyIsSpent) {
-  const Account bob = metered_.user("bob", credits_for_a_moment);
-  const Finished cut = ssh(bob, "cat /dev/zero");
-  EXPECT_EQ(cut.status.code, 255) << cut.errors;
-  EXPECT_TRUE(eventually([&] { return metered_.live_sessions(bob) == 0; }));
-  EXPECT_EQ(metered_.balance_units(bob), 0);
+TEST_P(Ssh, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
+  const Finished cut = run_out_of_money(ssh(alice_, "echo begun; sleep 1000"), alice_,
+                                        [](const Process& ssh) { return ssh.output() == "begun\n"; });
+  EXPECT_EQ(cut.status.code, 255) << told_by(cut);
+  EXPECT_TRUE(eventually([&] { return metered_.live_sessions(alice_) == 0; }));
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachWay, Ssh, testing::Values("http", "socks5"),

@@ -19,7 +19,7 @@ void PrintTo(const Way& way, std::ostream* out) {
 
 class WebSocket : public ForeignWorld, public testing::WithParamInterface<Way> {
  protected:
-  Finished talk(const Account& account, const std::vector<std::string>& more = {}) const {
+  ProgramCall talk(const Account& account, const std::vector<std::string>& more = {}) const {
     const Way& way = GetParam();
     const bool secure = std::string_view(way.target) == "wss";
     const auto scheme = secure ? ForeignOrigin::Scheme::https : ForeignOrigin::Scheme::http;
@@ -31,28 +31,29 @@ class WebSocket : public ForeignWorld, public testing::WithParamInterface<Way> {
         certificate_.path,
         std::string(way.target) + "://" + origin_.authority(scheme, ForeignOrigin::Host::by_name) + "/echo"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return run(ProgramCall{
-        .arguments = arguments, .environment = {node_path()}, .working_folder = {}, .open_files = {}});
+    return ProgramCall{
+        .arguments = arguments, .environment = {node_path()}, .working_folder = {}, .open_files = {}};
   }
 };
 
 TEST_P(WebSocket, CarriesMessagesOfEverySizeAndCloses) {
-  const Finished talked = talk(alice_);
+  const Finished talked = run(talk(alice_));
   EXPECT_EQ(talked.output, "7 messages\nclosed 1000\n") << told_by(talked);
   EXPECT_EQ(origin_.requests().at(0).kind, "upgrade");
 }
 
 TEST_P(WebSocket, IsRefusedWithoutMoney) {
-  const Finished refused = talk(metered_.user("penniless", ""));
+  const Finished refused = run(talk(metered_.user("penniless", "")));
   EXPECT_NE(refused.errors.find(GetParam().unpaid), std::string::npos) << told_by(refused);
   EXPECT_TRUE(origin_.requests().empty());
 }
 
 TEST_P(WebSocket, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
-  const Account bob = metered_.user("bob", credits_for_a_moment);
-  const Finished cut = talk(bob, {"hold"});
+  const Finished cut = run_out_of_money(talk(alice_, {"hold"}), alice_, [](const Process& client) {
+    return client.output() == "7 messages\n";
+  });
   EXPECT_NE(cut.output.find("closed 1006\n"), std::string::npos) << told_by(cut);
-  EXPECT_EQ(metered_.balance_units(bob), 0);
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachWay, WebSocket,

@@ -1,6 +1,6 @@
 // People who open a page in Chromium, each with the proxy and credentials of his own in the settings.
 //
-//   node browse.js PROXY_URL CERTIFICATE URL USER:TOKEN…
+//   node browse.js PROXY_URL CERTIFICATE URL USER:TOKEN…        an empty one: no credentials
 //
 // Tells for each a line of JSON: the status of the page, its title when everything is loaded (or, of a page that begins
 // with "waiting", what comes after that), and its text; or the error that Chromium shows instead.
@@ -20,7 +20,7 @@ function trustedKey() {
 
 async function visit(browser, person) {
   const [username, password] = person.split(':');
-  const context = await browser.newContext({ proxy: { server: proxy, username, password } });
+  const context = await browser.newContext({ proxy: { server: proxy, ...(username && { username, password }) } });
   try {
     const page = await context.newPage();
     const response = await page.goto(url, { waitUntil: 'load' });

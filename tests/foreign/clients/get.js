@@ -29,14 +29,20 @@ const AGENTS = {
 
 async function byAgent(agent) {
   const module = url.startsWith('https:') ? https : http;
-  const [response] = await once(module.get(url, { agent, ca }), 'response');
+  const request = module.get(url, { agent, ca });
+  request.on('error', () => {}); // of one that was answered, the answer's own end tells
+  const [response] = await once(request, 'response');
   return [response.statusCode, response];
 }
 
 async function main() {
   const [status, body] = kind === 'undici' ? await byUndici() : await byAgent(AGENTS[kind]());
   console.log(`answer ${status}`);
-  await pipeline(body, fs.createWriteStream(file));
+  try {
+    await pipeline(body, fs.createWriteStream(file));
+  } catch (error) {
+    throw new Error(`the content ends early: ${error.message}`);
+  }
 }
 
 main().then(

@@ -21,7 +21,7 @@ try:
         received, _ = association.recvfrom(65536)
         if received != sent:
             sys.exit(f"a datagram of {size} bytes came back otherwise")
-    print(f"{len(SIZES)} datagrams")
+    print(f"{len(SIZES)} datagrams", flush=True)
     if hold:
         # RFC 1928: the association lives with the connection that asked for it.
         association._proxyconn.settimeout(30)

@@ -2,11 +2,13 @@
 //
 //   node main.js FOLDER CERTIFICATE KEY
 //
-// Listens on free ports of both loopback addresses, with and without TLS (there HTTP/1.1 and HTTP/2), writes
+// Listens on free ports of both loopback addresses, with and without TLS (there HTTP/1.1 and HTTP/2), sends back what
+// comes to a UDP port, writes
 // one line "ready {…}" with the ports to standard error, and then to standard output one line of JSON for
 // each request that reached it. Ends when it is killed.
 'use strict';
 
+const dgram = require('node:dgram');
 const fs = require('node:fs');
 const http = require('node:http');
 const http2 = require('node:http2');
@@ -54,11 +56,18 @@ const servers = {
 };
 
 const ports = {};
-for (const [name, [server, address]] of Object.entries(servers)) {
-  server.listen(0, address, () => {
-    ports[name] = server.address().port;
-    if (Object.keys(ports).length === Object.keys(servers).length) {
-      process.stderr.write(`ready ${JSON.stringify(ports)}\n`);
-    }
-  });
+let waitedFor = Object.keys(servers).length + 1;
+
+function listens(name, port) {
+  ports[name] = port;
+  waitedFor -= 1;
+  if (waitedFor === 0) process.stderr.write(`ready ${JSON.stringify(ports)}\n`);
 }
+
+for (const [name, [server, address]] of Object.entries(servers)) {
+  server.listen(0, address, () => listens(name, server.address().port));
+}
+
+const datagrams = dgram.createSocket('udp4');
+datagrams.on('message', (message, from) => datagrams.send(message, from.port, from.address));
+datagrams.bind(0, '127.0.0.1', () => listens('udp', datagrams.address().port));

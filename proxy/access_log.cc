@@ -70,42 +70,48 @@ std::string to_json(const AccessRecord& record) {
 }
 
 AccessLog::~AccessLog() {
-  // The thread ends, behind all that waits, before what it writes with is gone.
-  pool_.reset();
+  end(std::move(in_force_));
+}
+
+/// Waits until all that waits is written: the thread ends before what it writes with is gone.
+void AccessLog::end(Output output) {
+  output.pool.reset();
+  output.logger.reset();
 }
 
 std::string AccessLog::open(const std::string& path) {
-  std::shared_ptr<spdlog::logger> fresh;
-  const std::lock_guard lock(mutex_);
+  Output fresh;
   if (!path.empty()) {
     try {
-      if (!pool_) pool_ = std::make_shared<spdlog::details::thread_pool>(most_waiting, 1);
-      fresh = std::make_shared<spdlog::async_logger>("access", sink_for(path), pool_,
-                                                     spdlog::async_overflow_policy::overrun_oldest);
+      fresh.pool = std::make_shared<spdlog::details::thread_pool>(most_waiting, 1);
+      fresh.logger = std::make_shared<spdlog::async_logger>("access", sink_for(path), fresh.pool,
+                                                            spdlog::async_overflow_policy::overrun_oldest);
     } catch (const spdlog::spdlog_ex& error) {
       return error.what();
     }
-    fresh->set_pattern("%v");
-    fresh->set_level(spdlog::level::info);
-    fresh->flush_on(spdlog::level::info);
+    fresh.logger->set_pattern("%v");
+    fresh.logger->set_level(spdlog::level::info);
+    fresh.logger->flush_on(spdlog::level::info);
   }
-  logger_ = std::move(fresh);
-  is_open_ = logger_ != nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (in_force_.pool) dropped_before_ += in_force_.pool->overrun_counter();
+    std::swap(in_force_, fresh);
+    is_open_ = in_force_.logger != nullptr;
+  }
+  end(std::move(fresh));
   return "";
 }
 
 void AccessLog::write(const AccessRecord& record) noexcept {
-  std::shared_ptr<spdlog::logger> logger;
-  {
-    const std::lock_guard lock(mutex_);
-    logger = logger_;
-  }
-  if (logger) logger->info(to_json(record));
+  const std::string line = to_json(record);
+  const std::lock_guard lock(mutex_);
+  if (in_force_.logger) in_force_.logger->info(line);
 }
 
 std::uint64_t AccessLog::dropped() const {
   const std::lock_guard lock(mutex_);
-  return pool_ ? pool_->overrun_counter() : 0;
+  return dropped_before_ + (in_force_.pool ? in_force_.pool->overrun_counter() : 0);
 }
 
 }  // namespace payg::proxy

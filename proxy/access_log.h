@@ -75,7 +75,8 @@ class AccessLog {
 
   /// Writes to the end of this file from now on, also when it is the same one again, which may have been
   /// moved away (logrotate); "-": standard output; empty: nothing is written. Returns what went wrong, and
-  /// then all stays as it was; empty: done. Main thread.
+  /// then all stays as it was; empty: done. What waits for the old one is written first, which takes as long
+  /// as its disk does; nobody else waits for that. Main thread.
   std::string open(const std::string& path);
   /// Any thread, at any time; does not block.
   bool is_open() const noexcept { return is_open_.load(std::memory_order_relaxed); }
@@ -84,10 +85,16 @@ class AccessLog {
   std::uint64_t dropped() const;
 
  private:
+  /// A file, and the thread that writes to it.
+  struct Output {
+    std::shared_ptr<spdlog::details::thread_pool> pool;
+    std::shared_ptr<spdlog::logger> logger;
+  };
+  static void end(Output output);
+
   mutable std::mutex mutex_;
-  // Guarded by mutex_. The pool is made with the first logger, and is the thread.
-  std::shared_ptr<spdlog::details::thread_pool> pool_;
-  std::shared_ptr<spdlog::logger> logger_;
+  Output in_force_;                   // guarded by mutex_
+  std::uint64_t dropped_before_ = 0;  // guarded by mutex_; by what was in force before
   std::atomic<bool> is_open_{false};
 };
 

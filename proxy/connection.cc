@@ -4,14 +4,6 @@
 #include "proxy/worker.h"
 
 namespace payg::proxy {
-namespace {
-
-std::string host_and_port(std::string_view host, std::uint16_t port) {
-  const bool is_v6 = host.find(':') != std::string_view::npos;
-  return (is_v6 ? "[" : "") + std::string(host) + (is_v6 ? "]:" : ":") + std::to_string(port);
-}
-
-}  // namespace
 
 Connection::Connection(Worker& worker, plugin::ConnectionId id, const SocketAddress& peer)
     : worker_(worker), gate_(worker.gate_keeper(), id, *this), peer_(peer.ip().unmapped(), peer.port()) {
@@ -60,7 +52,7 @@ void Connection::abort(ConnectionEnd why) noexcept {
 void Connection::on_request(plugin::Protocol protocol, std::string_view host, std::uint16_t port) {
   if (!record_) return;
   record_->protocol = protocol;
-  record_->target = host.empty() ? std::string() : host_and_port(host, port);
+  record_->target = host.empty() ? std::string() : authority_of(host, port);
   record_->refusal = {};
   ++record_->requests;
 }

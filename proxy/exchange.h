@@ -76,7 +76,6 @@ class Exchange {
   bool origin_reusable() const noexcept { return origin_reusable_; }
   /// A byte of a response has gone to the client, or is about to.
   bool has_begun_answer() const noexcept { return response_ != Response::head; }
-  const ExchangeRequest& request() const noexcept { return request_; }
 
  private:
   enum class RequestState : std::uint8_t {

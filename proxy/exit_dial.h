@@ -52,8 +52,6 @@ class ExitDial final : private DialHandler, private ResolutionHandler, private T
   /// Gives up: the handler hears no more of it.
   void stop() noexcept;
 
-  const ExitRef& exit() const noexcept { return request_.exit; }
-
  private:
   static constexpr std::size_t most_candidates = 3;
   using Family = IpAddress::Family;

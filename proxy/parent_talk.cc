@@ -9,11 +9,6 @@ socks::HasCredentials credentials_of(const Exit& exit) {
   return exit.username().empty() ? socks::HasCredentials::no : socks::HasCredentials::yes;
 }
 
-std::string authority_of(const TargetHost& host, std::uint16_t port) {
-  const bool v6 = host.address && !host.address->is_v4();
-  return (v6 ? "[" + host.text + "]" : host.text) + ":" + std::to_string(port);
-}
-
 }  // namespace
 
 ParentTalk::ParentTalk(const Exit& exit, const TargetHost* host, std::uint16_t port, const ViaOfRequest& via)
@@ -31,7 +26,7 @@ void ParentTalk::ask() {
   if (exit_.kind() == config::ExitKind::socks5) {
     socks::append_connect(unsent_, *host_, port_);
   } else {
-    http::append_connect_request(unsent_, {.authority = authority_of(*host_, port_),
+    http::append_connect_request(unsent_, {.authority = authority_of(host_->text, port_),
                                            .username = exit_.username(),
                                            .password = exit_.password(),
                                            .pseudonym = via_.pseudonym,

@@ -62,4 +62,9 @@ HostKind classify_host(std::string_view host, TargetHost& out) {
   return is_name(out.text) ? HostKind::name : HostKind::invalid;
 }
 
+std::string authority_of(std::string_view host, std::uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string_view::npos;
+  return (is_v6 ? "[" : "") + std::string(host) + (is_v6 ? "]:" : ":") + std::to_string(port);
+}
+
 }  // namespace payg::proxy

@@ -31,4 +31,7 @@ enum class HostKind { name, address, invalid };
 /// `out` is undefined when invalid.
 HostKind classify_host(std::string_view host, TargetHost& out);
 
+/// "name:80", "[2001:db8::1]:80", of a host as TargetHost::text has it.
+std::string authority_of(std::string_view host, std::uint16_t port);
+
 }  // namespace payg::proxy

@@ -5,26 +5,20 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proxy/socks/wire.h"
+
 namespace payg::socks {
 namespace {
 
 using namespace std::string_view_literals;
+using namespace wire;
 
 constexpr std::uint8_t socks4_version = 4;
-constexpr std::uint8_t socks5_version = 5;
-constexpr std::uint8_t credentials_version = 1;
-constexpr std::uint8_t address_v4 = 1;
-constexpr std::uint8_t address_domain = 3;
-constexpr std::uint8_t address_v6 = 4;
 
 /// "request rejected or failed", https://www.openssh.com/txt/socks4.protocol
 constexpr std::string_view socks4_rejected = "\x00\x5b\x00\x00\x00\x00\x00\x00"sv;
 constexpr std::size_t max_socks4_text_bytes = 255;
 constexpr std::string_view no_answer;
-
-std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
-  return static_cast<std::uint8_t>(bytes[index]);
-}
 
 ParseOutcome complete(std::size_t consumed) {
   return {.state = ParseState::complete, .consumed = consumed, .answer = {}, .detail = {}};
@@ -56,17 +50,6 @@ ParseOutcome refuse_socks4(std::string_view buffered) {
   if (end != 0 && names_host) end = end_of_text(buffered, end);
   if (end == 0) return {};
   return refuse(socks4_rejected, "SOCKS4 is not spoken here");
-}
-
-/// Of a whole request, or of the head of a datagram, which is laid out alike; 0: not to be told yet.
-/// REQUIRES: a known ATYP.
-std::size_t addressed_bytes(std::string_view buffered) {
-  constexpr std::size_t without_address = 4 + 2;
-  switch (byte_at(buffered, 3)) {
-    case address_v4: return without_address + 4;
-    case address_v6: return without_address + 16;
-    default: return buffered.size() < 5 ? 0 : without_address + 1 + byte_at(buffered, 4);
-  }
 }
 
 /// REQUIRES: the request is there as a whole. False: an invalid domain.
@@ -106,10 +89,6 @@ std::size_t write_address(const SocketAddress& address, char* out) noexcept {
   out[1 + address_bytes] = static_cast<char>(address.port() >> 8);
   out[2 + address_bytes] = static_cast<char>(address.port() & 0xff);
   return 3 + address_bytes;
-}
-
-bool is_known_address_type(std::uint8_t type) {
-  return type == address_v4 || type == address_domain || type == address_v6;
 }
 
 }  // namespace

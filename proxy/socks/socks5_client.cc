@@ -1,19 +1,12 @@
 #include "proxy/socks/socks5_client.h"
 
+#include "proxy/socks/wire.h"
+
 namespace payg::socks {
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr std::uint8_t socks5_version = 5;
-constexpr std::uint8_t credentials_version = 1;
-constexpr std::uint8_t address_v4 = 1;
-constexpr std::uint8_t address_domain = 3;
-constexpr std::uint8_t address_v6 = 4;
-
-std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
-  return static_cast<std::uint8_t>(bytes[index]);
-}
+using namespace wire;
 
 void append_byte(std::string& out, std::size_t value) {
   out += static_cast<char>(static_cast<std::uint8_t>(value));
@@ -80,24 +73,15 @@ void append_connect(std::string& out, const proxy::TargetHost& host, std::uint16
 }
 
 ServerAnswer parse_reply(std::string_view buffered, std::uint8_t& code) noexcept {
-  constexpr std::size_t without_address = 4 + 2;
   if (buffered.empty()) return incomplete;
   if (byte_at(buffered, 0) != socks5_version) return refused;
   if (buffered.size() < 2) return incomplete;
   code = byte_at(buffered, 1);
   if (code != static_cast<std::uint8_t>(Reply::succeeded)) return complete(2);
   if (buffered.size() < 4) return incomplete;
-  std::size_t size = without_address;
-  switch (byte_at(buffered, 3)) {
-    case address_v4: size += 4; break;
-    case address_v6: size += 16; break;
-    case address_domain:
-      if (buffered.size() < 5) return incomplete;
-      size += std::size_t{1} + byte_at(buffered, 4);
-      break;
-    default: return refused;
-  }
-  return buffered.size() < size ? incomplete : complete(size);
+  if (!is_known_address_type(byte_at(buffered, 3))) return refused;
+  const std::size_t size = addressed_bytes(buffered);
+  return size == 0 || buffered.size() < size ? incomplete : complete(size);
 }
 
 }  // namespace payg::socks

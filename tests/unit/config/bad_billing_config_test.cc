@@ -2,20 +2,10 @@
 #include <stdlib.h>
 
 #include "config/billing_config.h"
+#include "tests/unit/config/mistake.h"
 
 namespace payg::config {
 namespace {
-
-/// One mistake, and the whole message that an operator gets for it.
-struct Mistake {
-  const char* name;
-  const char* text;
-  const char* message;
-};
-
-void PrintTo(const Mistake& mistake, std::ostream* out) {
-  *out << mistake.name;
-}
 
 constexpr Mistake mistakes[] = {
     {"TheTableIsMissing", "[[plugin]]\nname = 'billing'\n",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "config/proxy_config.h"
+#include "tests/unit/config/mistake.h"
 
 namespace payg::config {
 namespace {
@@ -96,16 +97,6 @@ TEST_F(Exits, HaveNoParentByWhatIsNoHostAndPort) {
     EXPECT_TRUE(errors[0].starts_with("f:6:11: exit.address: \"" + address + "\" is no host and port"))
         << errors[0];
   }
-}
-
-struct Mistake {
-  const char* name;
-  const char* text;
-  const char* message;
-};
-
-void PrintTo(const Mistake& mistake, std::ostream* out) {
-  *out << mistake.name;
 }
 
 constexpr Mistake mistakes[] = {

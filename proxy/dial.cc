@@ -55,11 +55,11 @@ void Dial::add_candidates(std::vector<IpAddress> addresses) {
   for (auto address = addresses.rbegin(); address != addresses.rend(); ++address) {
     const bool family_fits = !request_.source || request_.source->family() == address->family();
     if (!family_fits) {
-      failure_ = DialFailure::unreachable;
+      nothing_found_ = DialFailure::unreachable;
     } else if (is_permitted(SocketAddress(*address, request_.port))) {
       candidates_[slot_of(address->family())].push_back(*address);
     } else {
-      failure_ = DialFailure::forbidden;
+      nothing_found_ = DialFailure::forbidden;
     }
   }
 }
@@ -103,7 +103,7 @@ void Dial::try_next() {
     pace_.add_for(
         std::chrono::milliseconds(0));  // tells the handler in the loop's next round, not within start()
   } else {
-    fail(failure_);
+    fail(failed_attempt_.value_or(nothing_found_));
   }
 }
 
@@ -118,7 +118,7 @@ bool Dial::begin_attempt(const IpAddress& address) {
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (request_.source && !bind_to(fd.get(), *request_.source)) {
-    failure_ = DialFailure::exit_failed;
+    failed_attempt_ = DialFailure::exit_failed;
     return false;
   }
   sockaddr_storage storage;
@@ -183,15 +183,15 @@ void Dial::on_timeout() noexcept {
 
 void Dial::note_error(int error) noexcept {
   switch (error) {
-    case EACCES: failure_ = DialFailure::forbidden; break;
-    case ECONNREFUSED: failure_ = DialFailure::refused; break;
-    case ETIMEDOUT: failure_ = DialFailure::timed_out; break;
+    case EACCES: failed_attempt_ = DialFailure::forbidden; break;
+    case ECONNREFUSED: failed_attempt_ = DialFailure::refused; break;
+    case ETIMEDOUT: failed_attempt_ = DialFailure::timed_out; break;
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-    case EADDRNOTAVAIL: failure_ = DialFailure::exhausted; break;
-    default: failure_ = DialFailure::unreachable; break;
+    case EADDRNOTAVAIL: failed_attempt_ = DialFailure::exhausted; break;
+    default: failed_attempt_ = DialFailure::unreachable; break;
   }
 }
 

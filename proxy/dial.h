@@ -118,7 +118,8 @@ class Dial final : private ResolutionHandler, private Timer {
   int unanswered_ = 0;  // families whose answer has not come
   Phase phase_ = Phase::starting;
   Family next_family_ = Family::v6;
-  DialFailure failure_ = DialFailure::unresolved;
+  DialFailure nothing_found_ = DialFailure::unresolved;  // why there is nothing to try
+  std::optional<DialFailure> failed_attempt_;            // the last; it says more
   Event pace_;  // the pause between attempts, and the wait for IPv6 when IPv4 came first
 };
 

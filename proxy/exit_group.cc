@@ -9,14 +9,16 @@
 namespace payg::proxy {
 namespace {
 
+// So many draw one number each: 3 µs.
+constexpr std::size_t largest_without_buckets = 256;
 // For 10,000 exits: 128 numbers drawn among buckets, and about 80 within one.
 constexpr std::uint64_t most_buckets = 128;
 
 // Draws until an exit that can be used has been found; beyond it most are down, and all are looked at.
 constexpr unsigned most_draws = 16;
 
-std::uint64_t bucket_of(std::uint64_t name_hash) {
-  return name_hash % most_buckets;
+std::uint64_t bucket_of(std::uint64_t name_hash, std::uint64_t buckets) {
+  return name_hash % buckets;
 }
 
 /// -ln(u) / weight, with u in (0, 1) drawn from the key and a seed: exponential variates, the least of which
@@ -45,18 +47,19 @@ double ExitGroup::draw(std::uint64_t key, const Member& member) noexcept {
 }
 
 ExitGroup::ExitGroup(const std::vector<const Exit*>& exits) {
+  const std::uint64_t buckets = exits.size() <= largest_without_buckets ? 1 : most_buckets;
   members_.reserve(exits.size());
   for (const Exit* exit : exits)
     members_.push_back({.exit = exit, .seed = exit->name_hash(), .inverse_weight = 1.0 / exit->weight()});
-  std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
-    return std::pair(bucket_of(a.seed), a.seed) < std::pair(bucket_of(b.seed), b.seed);
+  std::sort(members_.begin(), members_.end(), [buckets](const Member& a, const Member& b) {
+    return std::pair(bucket_of(a.seed, buckets), a.seed) < std::pair(bucket_of(b.seed, buckets), b.seed);
   });
   std::uint32_t begin = 0;
   while (begin < members_.size()) {
-    const std::uint64_t number = bucket_of(members_[begin].seed);
+    const std::uint64_t number = bucket_of(members_[begin].seed, buckets);
     std::uint64_t weight = 0;
     std::uint32_t end = begin;
-    for (; end < members_.size() && bucket_of(members_[end].seed) == number; ++end)
+    for (; end < members_.size() && bucket_of(members_[end].seed, buckets) == number; ++end)
       weight += members_[end].exit->weight();
     buckets_.push_back({.seed = spread_bits(number + 1),
                         .inverse_weight = 1.0 / static_cast<double>(weight),

@@ -13,7 +13,8 @@ namespace payg::proxy {
 /// its configuration has, the share of each is its weight's, and an exit that comes or goes moves only its
 /// own share of the keys.
 ///
-/// In two levels, so that ten thousand exits do not draw ten thousand numbers: their names spread them over a
+/// Of more than a few hundred exits in two levels, so that ten thousand do not draw ten thousand numbers (and
+/// an exit that comes or goes moves some keys of those in its bucket, too): their names spread them over a
 /// fixed number of buckets, buckets draw by the weight of what is in them, and then the exits of the bucket
 /// that won. When the exit that won cannot be used, the key is changed in a fixed way and all draw again: its
 /// keys move, evenly over all others, and no other key does.

@@ -6,11 +6,13 @@
 
 namespace payg::proxy {
 
-ExitHealth::Change ExitHealth::succeeded() noexcept {
-  if (is_up() && failures() == 0) return Change::none;
+ExitHealth::Change ExitHealth::succeeded(Evidence evidence) noexcept {
+  if (is_up() && (failures() == 0 || evidence == Evidence::reached)) return Change::none;
   const std::lock_guard lock(mutex_);
-  failures_.store(0, std::memory_order_relaxed);
-  waits_ = 0;
+  if (evidence == Evidence::whole) {
+    failures_.store(0, std::memory_order_relaxed);
+    waits_ = 0;
+  }
   if (up_.exchange(true, std::memory_order_relaxed)) return Change::none;
   why_.clear();
   return Change::came_up;

@@ -30,8 +30,14 @@ class ExitHealth {
 
   bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
 
-  /// The exit did what an exit does; what its target made of it is another matter.
-  Change succeeded() noexcept;
+  /// How much of what an exit does was seen to work.
+  enum class Evidence {
+    whole,    ///< a way to a target; what the target made of it is another matter
+    reached,  ///< it is there and answers, and was asked for nothing, or could not get there either
+  };
+  /// Being reached brings an exit up that is down, but on trial: its next failure takes it down again, with a
+  /// longer wait than before. Only the whole makes up for failures.
+  Change succeeded(Evidence evidence) noexcept;
   /// It failed by itself. `why`: one line without secrets. What traffic says of an exit that is down is old
   /// news; a probe's failure doubles the wait for the next one.
   Change failed(Source source, std::string_view why, const HealthPolicy& policy, MonotonicTime now);

@@ -167,7 +167,8 @@ void ExitProbes::judge(Charge& charge, const WayFailure* failure, std::uint64_t 
   const MonotonicTime now = context_.dial.clock.now();
   context_.counters.exit_probes_total.fetch_add(1, std::memory_order_relaxed);
   if (failure == nullptr) {
-    exits_->note_success(exit);
+    const bool is_whole = exits_->probe_target() || exit.kind() == config::ExitKind::direct;
+    exits_->note_success(exit, is_whole ? ExitHealth::Evidence::whole : ExitHealth::Evidence::reached);
     if (exits_->probe_target()) exits_->count_target_answer();
     charge.doubted_since.reset();
     charge.due = due_while_up(exit, now);
@@ -176,15 +177,16 @@ void ExitProbes::judge(Charge& charge, const WayFailure* failure, std::uint64_t 
   } else {
     context_.counters.exit_probe_failures_total.fetch_add(1, std::memory_order_relaxed);
     if (!charge.doubted_since) charge.doubted_since = answers_before;
-    const bool is_certain = failure->blame == Blame::exit || !exit.health().is_up() ||
-                            exits_->target_answers() != *charge.doubted_since;
-    if (is_certain) {
+    const bool others_reached_it = exits_->target_answers() != *charge.doubted_since;
+    if (failure->blame == Blame::exit || others_reached_it) {
       const std::string why = failure->why.empty() ? "the probe target is not reached through it: " +
                                                          std::string(row_of(kind_of(failure->failure)).detail)
                                                    : failure->why;
       exits_->note_failure(exit, ExitHealth::Source::probe, why, now);
       charge.due = exit.health().retry_at();
     } else {
+      // It answered, and it may well be the target that is gone: that must not keep customers out.
+      exits_->note_success(exit, ExitHealth::Evidence::reached);
       charge.due = due_while_up(exit, now);
     }
   }

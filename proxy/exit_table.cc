@@ -128,15 +128,17 @@ void ExitTable::append_metrics(std::vector<plugin::Metric>& metrics) const {
           exit->health().is_up() ? 1 : 0);
 }
 
-void ExitTable::note_success(const Exit& exit) const {
-  if (exit.health().succeeded() == ExitHealth::Change::came_up)
-    log(LogLevel::info, "exit", exit.name() + " is up again");
+void ExitTable::note_success(const Exit& exit, ExitHealth::Evidence evidence) const {
+  if (exit.health().succeeded(evidence) == ExitHealth::Change::came_up)
+    log(LogLevel::info, "exit",
+        exit.name() + (evidence == ExitHealth::Evidence::whole ? " is up again" : " is up again, on trial"));
 }
 
 void ExitTable::note_failure(const Exit& exit, ExitHealth::Source source, std::string_view why,
                              MonotonicTime now) const {
   const auto change = exit.health().failed(source, why, policy_, now);
-  news_->troubles.fetch_add(1, std::memory_order_relaxed);
+  // What was noted of the exit is seen by whoever sees this.
+  news_->troubles.fetch_add(1, std::memory_order_release);
   if (change == ExitHealth::Change::went_down) {
     log(LogLevel::warning, "exit", exit.name() + " is down: " + std::string(why));
   } else {

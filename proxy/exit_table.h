@@ -51,12 +51,12 @@ class ExitTable {
   void append_metrics(std::vector<plugin::Metric>& metrics) const;
 
   /// An exit worked, or failed by itself: tells its health, and the log when it came up or went down.
-  void note_success(const Exit& exit) const;
+  void note_success(const Exit& exit, ExitHealth::Evidence evidence) const;
   void note_failure(const Exit& exit, ExitHealth::Source source, std::string_view why,
                     MonotonicTime now) const;
   /// Grows with each failure of any exit, so that who looks after them need not look at each. Goes on in the
   /// next table.
-  std::uint64_t troubles() const noexcept { return news_->troubles.load(std::memory_order_relaxed); }
+  std::uint64_t troubles() const noexcept { return news_->troubles.load(std::memory_order_acquire); }
   /// How often the probe target was reached, through any exit; likewise.
   std::uint64_t target_answers() const noexcept {
     return news_->target_answers.load(std::memory_order_relaxed);

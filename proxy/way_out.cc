@@ -27,7 +27,8 @@ bool WayOut::try_next() {
   tried_.push_back(exit);
   // As long as there may be another one an exit has its share of the time, and no more.
   const auto patience = context_.dial.connect_timeout / static_cast<int>(most_exits);
-  const bool is_last = tried_.size() == most_exits || exits_->exits().size() == tried_.size();
+  const bool is_last = tried_.size() == most_exits ||
+                       exits_->choose(request_.location, request_.key, ExitUse::tcp, tried_) == nullptr;
   attempts_.push_back(std::make_unique<ExitDial>(
       context_.dial,
       ExitDialRequest{.exit = std::move(exit),
@@ -42,7 +43,7 @@ bool WayOut::try_next() {
 }
 
 void WayOut::on_exit_open(UniqueFd fd, Buffer early) noexcept {
-  exits_->note_success(*tried_.back());
+  exits_->note_success(*tried_.back(), ExitHealth::Evidence::whole);
   handler_.on_way_open({.fd = std::move(fd), .exit = tried_.back(), .early = std::move(early)});
 }
 

@@ -250,6 +250,50 @@ TEST_F(Exits, AreNotDownBecauseTheProbeTargetIs) {
   EXPECT_TRUE(metrics_have("payg_proxy_exits{state=\"up\"} 2"));
 }
 
+/// A parent that opens a way to everything but to one target, which it does not reach.
+Origin::Script all_but(const std::string& target) {
+  return [target](OriginConnection& connection) {
+    const bool is_target = connection.stream().read_until("\r\n\r\n").find(target) != std::string::npos;
+    connection.send(is_target ? "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n" : http_ok);
+  };
+}
+
+TEST_F(Exits, ComeUpAgainAlthoughTheProbeTargetIsGone) {
+  const std::string target = "127.0.0.1:9";
+  auto parent = std::make_unique<Origin>(all_but(target));
+  const SocketAddress address = parent->address();
+  start(ExitLines{.name = "only", .kind = "http", .address = address.to_string()}.toml() +
+        health("probe_interval = \"50ms\"\nprobe_target = \"" + target + "\"\n"));
+  parent.reset();
+  EXPECT_TRUE(log_has("only is down: its parent refused the connection"));
+  parent = std::make_unique<Origin>(all_but(target), address.to_string());
+  EXPECT_TRUE(log_has("only is up again, on trial"));
+  tunnel("", "127.0.0.1:80");
+}
+
+TEST_F(Exits, WhoseParentIsThereButServesNobodyStayDownAsFarAsCustomersNotice) {
+  const FakeParent useless = FakeParent::http({.answer = "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"});
+  const auto good = lettered('G');
+  start(ExitLines{.name = "useless", .kind = "http", .address = useless.authority()}.toml() +
+        ExitLines{.name = "good", .kind = "http", .address = good->authority()}.toml() +
+        "[exit_health]\nfailures = 3\nbackoff = \"50ms\"\nprobe_interval = \"50ms\"\n");
+  std::string suffix;
+  for (int label = 0; useless.asked().empty(); ++label) {
+    suffix = "-session-" + std::to_string(label);
+    EXPECT_EQ(letter(suffix), "G") << "whichever was asked first";
+  }
+  for (int more = 0; more < 2; ++more) EXPECT_EQ(letter(suffix), "G");
+  EXPECT_TRUE(log_has("useless is down: its parent wants credentials"));
+  EXPECT_TRUE(log_has("useless is up again, on trial"));
+  const auto asked = useless.asked().size();
+  EXPECT_EQ(letter(suffix), "G");
+  EXPECT_EQ(useless.asked().size(), asked + 1);
+  EXPECT_TRUE(metered_->proxy().process().wait_for_errors([](const std::string& log) {
+    const auto first = log.find("useless is down");
+    return log.find("useless is down", first + 1) != std::string::npos;
+  })) << "one failure is enough while it is on trial";
+}
+
 TEST_F(Exits, ThatAreSilentAreDownUnlessOthersHearThemMeanwhile) {
   const Origin parent([&](OriginConnection& connection) {
     const bool of_a_silent_target =

@@ -10,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using Change = ExitHealth::Change;
 using Source = ExitHealth::Source;
+using Evidence = ExitHealth::Evidence;
 
 const HealthPolicy policy{.failures = 3, .backoff = 1s, .longest_backoff = 60s};
 const MonotonicTime start{100s};
@@ -34,7 +35,7 @@ TEST(ExitHealth, ForgetsFailuresBeforeASuccess) {
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(fail(health), Change::none);
     EXPECT_EQ(fail(health), Change::none);
-    EXPECT_EQ(health.succeeded(), Change::none);
+    EXPECT_EQ(health.succeeded(Evidence::whole), Change::none);
   }
   EXPECT_TRUE(health.is_up());
 }
@@ -42,10 +43,31 @@ TEST(ExitHealth, ForgetsFailuresBeforeASuccess) {
 TEST(ExitHealth, ComesUpByTheFirstSuccess) {
   ExitHealth health(1);
   for (int i = 0; i < 3; ++i) fail(health);
-  EXPECT_EQ(health.succeeded(), Change::came_up);
+  EXPECT_EQ(health.succeeded(Evidence::whole), Change::came_up);
   EXPECT_TRUE(health.is_up());
   EXPECT_EQ(health.why_down(), "");
-  EXPECT_EQ(health.succeeded(), Change::none);
+  EXPECT_EQ(health.succeeded(Evidence::whole), Change::none);
+  EXPECT_EQ(fail(health), Change::none) << "it has three again";
+}
+
+TEST(ExitHealth, IsNotMadeUpForByBeingReached) {
+  ExitHealth health(1);
+  fail(health);
+  fail(health);
+  EXPECT_EQ(health.succeeded(Evidence::reached), Change::none);
+  EXPECT_EQ(fail(health), Change::went_down) << "the third that no way has come between";
+}
+
+TEST(ExitHealth, ComesUpOnTrialWhenItIsReached) {
+  ExitHealth health(1);
+  for (int i = 0; i < 3; ++i) fail(health);
+  const auto first_wait = health.retry_at() - start;
+  EXPECT_EQ(health.succeeded(Evidence::reached), Change::came_up);
+  EXPECT_TRUE(health.is_up());
+  EXPECT_EQ(fail(health), Change::went_down) << "one failure is enough";
+  EXPECT_GE(health.retry_at() - start, first_wait) << "and it waits longer";
+  EXPECT_EQ(health.succeeded(Evidence::reached), Change::came_up);
+  EXPECT_EQ(health.succeeded(Evidence::whole), Change::none);
   EXPECT_EQ(fail(health), Change::none) << "it has three again";
 }
 
@@ -68,7 +90,7 @@ TEST(ExitHealth, BeginsWithTheShortestWaitEachTimeItGoesDown) {
   ExitHealth health(1);
   for (int i = 0; i < 3; ++i) fail(health);
   for (int i = 0; i < 5; ++i) fail(health, Source::probe);
-  health.succeeded();
+  health.succeeded(Evidence::whole);
   for (int i = 0; i < 3; ++i) fail(health);
   EXPECT_LE(health.retry_at() - start, 1s);
 }

@@ -111,7 +111,8 @@ BodyRelay::Status BodyRelay::run_chunked(MessageSide source, MessageSide sink, R
     if (coding_ == Coding::open && !source.received.empty()) {
       source.received.consume(decode(source.received.view(), sink.unsent));
     }
-    if (coding_ != Coding::open || sink.unsent.size() >= gather_bytes || !source.socket.readable()) {
+    if (coding_ != Coding::open || sink.unsent.size() >= std::min(gather_bytes, passage.piece()) ||
+        !source.socket.readable()) {
       switch (flush(sink, passage)) {
         case FlushOutcome::all: break;
         case FlushOutcome::waiting: return Status::waiting;
@@ -121,8 +122,10 @@ BodyRelay::Status BodyRelay::run_chunked(MessageSide source, MessageSide sink, R
       if (!source.socket.readable()) return Status::waiting;
     }
     if (reads == most_reads) return Status::yielding;
+    if (!passage.open()) return Status::waiting;
 
-    const auto got = source.socket.read(resources.scratch);
+    const auto piece = resources.scratch.first(std::min(resources.scratch.size(), passage.piece()));
+    const auto got = source.socket.read(piece);
     if (got.outcome == Socket::Outcome::blocked) continue;  // no longer readable: flushes, then waits
     if (got.outcome != Socket::Outcome::some) {
       const bool whole =

@@ -18,6 +18,7 @@ Connection::~Connection() {
 
 bool Connection::start(UniqueFd fd, const Entrance& entrance) {
   if (!client_.open(worker_.base(), std::move(fd), *this)) return false;
+  entrance_ = &entrance;
   become(std::make_unique<OpeningStage>(*this, entrance));
   return true;
 }
@@ -60,6 +61,7 @@ void Connection::on_request(plugin::Protocol protocol, std::string_view host, st
 void Connection::established(const Exit& exit) {
   gate_.established(exit.name());
   if (record_) record_->exit = exit.name();
+  note_standing();
 }
 
 void Connection::note_standing() {
@@ -111,8 +113,13 @@ std::uint64_t Connection::exit_key() const noexcept {
   return gate_.affinity() != 0 ? gate_.affinity() : gate_.connection().value;
 }
 
-ExitRef Connection::choose_exit(const plugin::Location& location, ExitUse use) const {
-  return worker_.exits()->choose(location, exit_key(), use);
+ExitRef Connection::choose_exit(const plugin::Location& location, ExitUse use,
+                                std::span<const ExitRef> tried) const {
+  return worker_.exits()->choose(location, exit_key(), use, tried);
+}
+
+void Connection::note_failure(const Exit& exit, std::string_view why) const {
+  worker_.exits()->note_failure(exit, ExitHealth::Source::traffic, why, worker_.now());
 }
 
 std::unique_ptr<WayOut> Connection::begin_way_out(WayOutRequest request, WayOutHandler& handler) {
@@ -166,6 +173,7 @@ void Connection::on_timeout() noexcept {
 }
 
 void Connection::on_authenticated() noexcept {
+  note_standing();
   stage_->on_authenticated();
 }
 void Connection::on_admitted(const plugin::Location& location) noexcept {

@@ -50,6 +50,8 @@ class Connection final : private SocketHandler,
   plugin::Gate& gate() noexcept { return gate_; }
   /// The client: who connected, or for whom that was done (PROXY protocol). Never an IPv4-mapped address.
   const SocketAddress& peer() const noexcept { return peer_; }
+  /// REQUIRES: it was started.
+  const Entrance& entrance() const noexcept { return *entrance_; }
   void set_peer(const SocketAddress& peer) noexcept { peer_ = peer; }
   bool is_closed() const noexcept { return closed_; }
 
@@ -64,9 +66,12 @@ class Connection final : private SocketHandler,
   bool enter_user_limit();
   /// Takes a place among those of its client's address, for as long as it lives.
   ClientAddressLimits::Verdict enter_address_limit();
-  /// An exit that is up at this location, the same for all connections of one session as long as it is;
-  /// nullptr: there is none.
-  ExitRef choose_exit(const plugin::Location& location, ExitUse use = ExitUse::tcp) const;
+  /// An exit that is up at this location, the same for all connections of one session as long as it is, and
+  /// none of those `tried`; nullptr: there is none.
+  ExitRef choose_exit(const plugin::Location& location, ExitUse use = ExitUse::tcp,
+                      std::span<const ExitRef> tried = {}) const;
+  /// An exit failed by itself. `why`: for the operator.
+  void note_failure(const Exit& exit, std::string_view why) const;
   /// Begins to make a way by that exit, or the next best one when it does not work. The request's key is
   /// filled in here; what it refers to and the handler outlive the way.
   std::unique_ptr<WayOut> begin_way_out(WayOutRequest request, WayOutHandler& handler);
@@ -89,6 +94,7 @@ class Connection final : private SocketHandler,
   void on_ready(Socket& socket) noexcept override;
   void on_timeout() noexcept override;
   bool may_move(MonotonicTime now) const noexcept override;
+  const Pace* pace() const noexcept override { return place_.pace(); }
   void on_released() noexcept override { client_.ready_again(); }
   void on_authenticated() noexcept override;
   void on_admitted(const plugin::Location& location) noexcept override;
@@ -108,6 +114,7 @@ class Connection final : private SocketHandler,
   UserLimits::Place place_;
   ClientAddressLimits::Place address_place_;
   SocketAddress peer_;
+  const Entrance* entrance_ = nullptr;
   std::uint64_t up_bytes_ = 0;
   std::uint64_t down_bytes_ = 0;
   std::unique_ptr<AccessRecord> record_;  // none: nobody keeps a log

@@ -9,19 +9,21 @@ HoldList::HoldList(event_base* base, const Clock& clock, Counters& counters)
 
 void HoldList::hold(Holdable& connection) noexcept {
   if (connection.held()) return;
-  connection.place_ = held_.size();
-  held_.push_back(&connection);
+  if (first_ == nullptr) again_.add_for(interval);
+  connection.list_ = this;
+  connection.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &connection;
+  last_ = &connection;
   counters_.holds_total.fetch_add(1, std::memory_order_relaxed);
   counters_.connections_held.fetch_add(1, std::memory_order_relaxed);
-  if (held_.size() == 1) again_.add_for(interval);
 }
 
 void HoldList::let_go(Holdable& connection) noexcept {
   if (!connection.held()) return;
-  held_.back()->place_ = connection.place_;
-  held_[connection.place_] = held_.back();
-  held_.pop_back();
-  connection.place_ = Holdable::nowhere;
+  (connection.previous_ != nullptr ? connection.previous_->next_ : first_) = connection.next_;
+  (connection.next_ != nullptr ? connection.next_->previous_ : last_) = connection.previous_;
+  connection.list_ = nullptr;
+  connection.previous_ = connection.next_ = nullptr;
   counters_.connections_held.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -31,14 +33,16 @@ void HoldList::on_interval(evutil_socket_t, short, void* self) noexcept {
 
 void HoldList::look() noexcept {
   const MonotonicTime now = clock_.now();
-  // From the back, because the last one takes the place of one that goes.
-  for (std::size_t index = held_.size(); index-- > 0;) {
-    Holdable& connection = *held_[index];
-    if (!connection.may_move(now)) continue;
-    let_go(connection);
-    connection.on_released();
+  served_.clear();
+  for (Holdable *connection = first_, *next = nullptr; connection != nullptr; connection = next) {
+    next = connection->next_;
+    if (!connection->may_move(now)) continue;
+    const Pace* const pace = connection->pace();
+    if (pace != nullptr && pace->is_bounded() && !served_.insert(pace).second) continue;
+    let_go(*connection);
+    connection->on_released();
   }
-  if (!held_.empty()) again_.add_for(interval);
+  if (first_ != nullptr) again_.add_for(interval);
 }
 
 }  // namespace payg::proxy

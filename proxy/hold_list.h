@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
-#include <limits>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "plugin/api/plugin.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/event.h"
 #include "proxy/counters.h"
+#include "proxy/pace.h"
 
 namespace payg::proxy {
 
@@ -25,10 +25,12 @@ inline MonotonicTime relay_until(Sessions sessions) noexcept {
   return earliest;
 }
 
+class HoldList;
+
 /// A connection that can be held; sits in its owner, which takes it out of the list before it is destroyed.
 class Holdable {
  public:
-  bool held() const noexcept { return place_ != nowhere; }
+  bool held() const noexcept { return list_ != nullptr; }
 
  protected:
   Holdable() noexcept = default;
@@ -36,17 +38,22 @@ class Holdable {
 
   /// The answer of its Passage: would a piece move now?
   virtual bool may_move(MonotonicTime now) const noexcept = 0;
+  /// What it shares with others of its user; nullptr: nothing.
+  virtual const Pace* pace() const noexcept = 0;
   /// Its bytes may move again. It is out of the list; it closes nothing within the call.
   virtual void on_released() noexcept = 0;
 
  private:
   friend class HoldList;
-  static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
-  std::size_t place_ = nowhere;
+  HoldList* list_ = nullptr;  // nullptr: it is not held
+  Holdable* previous_ = nullptr;
+  Holdable* next_ = nullptr;
 };
 
 /// The connections of one worker that had bytes to move and were not permitted to. Looks at each of them
-/// every `interval` and releases those that are; costs nothing while nobody is held. The worker's thread.
+/// every `interval` and releases those that are; costs nothing while nobody is held. Of those who share a
+/// pace one at a time is released, whoever has waited longest: what there is room for he may use up, and then
+/// he stands behind the others. The worker's thread.
 class HoldList {
  public:
   /// Nobody notices that he was released this much late, and looking at ten thousand takes 0.3 ms: 3 % of a
@@ -68,7 +75,9 @@ class HoldList {
 
   const Clock& clock_;
   Counters& counters_;
-  std::vector<Holdable*> held_;
+  Holdable* first_ = nullptr;  // has waited longest
+  Holdable* last_ = nullptr;
+  std::unordered_set<const Pace*> served_;  // within a look; kept for its memory
   Event again_;
 };
 

@@ -1,6 +1,8 @@
 // How fast the bytes of one user move, through a whole worker on real sockets. Time is moved by hand, so that
 // how much has moved at which moment is exact.
 
+#include <atomic>
+#include <list>
 #include <thread>
 
 #include "tests/integration/held_proxy.h"
@@ -18,17 +20,19 @@ constexpr std::uint64_t most_ahead = rate / 10;
 class Drain {
  public:
   explicit Drain(RawClient& client)
-      : client_(client), thread_([&client] {
-          while (!client.read_some().empty()) {
-          }
+      : client_(client), thread_([this, &client] {
+          for (std::string some = client.read_some(); !some.empty(); some = client.read_some())
+            arrived_ += some.size();
         }) {}
   ~Drain() {
     client_.interrupt();
     thread_.join();
   }
+  std::uint64_t arrived() const { return arrived_; }
 
  private:
   RawClient& client_;
+  std::atomic<std::uint64_t> arrived_{0};
   std::thread thread_;
 };
 
@@ -73,6 +77,23 @@ TEST_F(Bandwidth, IsSharedByAllConnectionsOfAUser) {
   another.send("2");
   const Drain drain(one), other_drain(another);
   EXPECT_NEAR(static_cast<double>(moved_in(milliseconds(1000), 2)), 1.0 * rate, 2 * most_ahead);
+}
+
+TEST_F(Bandwidth, IsSharedFairlyByManyConnections) {
+  const Origin bulk([](OriginConnection& connection) {
+    connection.stream().read_exactly(1);
+    connection.send_pattern(100'000'000);
+  });
+  constexpr std::size_t count = 5;
+  std::list<RawClient> clients;
+  for (std::size_t i = 0; i < count; ++i) clients.push_back(proxy_.tunnel(bulk));
+  for (auto& client : clients) client.send("1");
+  std::list<Drain> drains;
+  for (auto& client : clients) drains.emplace_back(client);
+  const std::uint64_t all = moved_in(milliseconds(5000), count);
+  EXPECT_NEAR(static_cast<double>(all), 5.0 * rate, 2 * most_ahead);
+  for (const Drain& drain : drains)
+    EXPECT_TRUE(eventually([&] { return drain.arrived() > all / count / 2; })) << drain.arrived();
 }
 
 TEST_F(Bandwidth, HoldsForwardedBodiesToo) {

@@ -21,6 +21,7 @@ class FakeConnection final : public Holdable {
 
  private:
   bool may_move(MonotonicTime now) const noexcept override { return now <= relay_until(sessions_); }
+  const Pace* pace() const noexcept override { return nullptr; }
   void on_released() noexcept override { ++released; }
   std::vector<plugin::SessionTraffic*> sessions_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/address_checks.h"
 #include "plugin/base/address.h"
 #include "plugin/base/text.h"
 
@@ -21,11 +22,6 @@ constexpr std::array<TomlTable::Choice, 2> resolutions{{
 }};
 constexpr std::array<std::string_view, 5> keys_of_parents{"address", "username", "password_env",
                                                           "password_file", "resolve"};
-
-std::string check_ip(std::string_view text) {
-  if (IpAddress::parse(text)) return "";
-  return in_quotes(text) + R"( is no address, expected one such as "192.0.2.1" or "2001:db8::1")";
-}
 
 std::string check_exit_name(std::string_view text) {
   if (is_name(text, "_.-", 64)) return "";

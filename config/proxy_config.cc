@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "config/address_checks.h"
 #include "config/exit_reader.h"
 #include "config/toml_table.h"
 #include "plugin/base/address.h"
@@ -20,11 +21,6 @@ constexpr std::array<TomlTable::Choice, 4> log_levels{{
     {"warning", static_cast<int>(LogLevel::warning)},
     {"error", static_cast<int>(LogLevel::error)},
 }};
-
-std::string check_cidr(std::string_view text) {
-  if (Cidr::parse(text)) return "";
-  return in_quotes(text) + R"( is no block of addresses, expected a CIDR such as "10.0.0.0/8" or "::1/128")";
-}
 
 std::string check_nameserver(std::string_view text) {
   if (IpAddress::parse(text) || SocketAddress::parse(text)) return "";
@@ -116,6 +112,7 @@ ListenerConfig read_listener(TomlTable table, std::set<SocketAddress>& taken) {
   read_protocols(table, listener);
   read_tls(table, listener.tls);
   table.read_texts("proxy_protocol_from", listener.proxy_protocol_from, check_cidr);
+  table.read_text("udp_address", listener.udp_address, check_ip);
   table.refuse_unknown();
   return listener;
 }

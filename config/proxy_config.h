@@ -35,6 +35,7 @@ struct ListenerConfig {
   bool socks5 = true;
   std::optional<TlsConfig> tls{};
   std::vector<std::string> proxy_protocol_from{};  ///< CIDRs
+  std::string udp_address{};  ///< an address literal; empty: the one that the client is connected to
 
   bool operator==(const ListenerConfig&) const = default;
 };

@@ -21,6 +21,8 @@ struct Entrance {
   std::optional<TlsContext> tls{};
   /// Peers that stand in front of the clients, and say who those are before anything else.
   std::vector<Cidr> proxy_protocol_from{};
+  /// Where clients are told to send their datagrams; nullopt: where they are connected to.
+  std::optional<IpAddress> udp_address{};
 
   bool is_front(const IpAddress& peer) const noexcept {
     for (const Cidr& block : proxy_protocol_from)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <utility>
 
 #include "plugin/base/address.h"
 #include "plugin/base/event.h"
@@ -19,6 +20,29 @@ class ConnectionLimit {
     return false;
   }
   void leave() noexcept { open_.fetch_sub(1, std::memory_order_relaxed); }
+
+  /// One more for a connection that needs more descriptors than others, until it is destroyed.
+  class Place {
+   public:
+    Place() noexcept = default;
+    explicit Place(ConnectionLimit& limit) noexcept : limit_(limit.enter() ? &limit : nullptr) {}
+    Place(Place&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+    Place& operator=(Place&& other) noexcept {
+      if (this != &other) {
+        if (limit_ != nullptr) limit_->leave();
+        limit_ = std::exchange(other.limit_, nullptr);
+      }
+      return *this;
+    }
+    ~Place() {
+      if (limit_ != nullptr) limit_->leave();
+    }
+    /// False: there was none.
+    explicit operator bool() const noexcept { return limit_ != nullptr; }
+
+   private:
+    ConnectionLimit* limit_ = nullptr;
+  };
 
  private:
   const unsigned most_;

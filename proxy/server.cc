@@ -197,7 +197,8 @@ void Server::bind_listeners() {
     BoundListener bound{.address = {},
                         .entrance = {.protocols = {.http = listener.http, .socks5 = listener.socks5},
                                      .tls = configuration_.certificates[number],
-                                     .proxy_protocol_from = blocks_of(listener.proxy_protocol_from)},
+                                     .proxy_protocol_from = blocks_of(listener.proxy_protocol_from),
+                                     .udp_address = IpAddress::parse(listener.udp_address)},
                         .sockets = {}};
     ensure_unused(address);
     for (unsigned i = 0; i < worker_count(configuration_.proxy); ++i) {

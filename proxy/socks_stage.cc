@@ -146,10 +146,7 @@ bool SocksStage::read_request() {
     refuse(RefusalKind::too_many);
   } else {
     step_ = Step::admitting;
-    const bool has_target = target_.command == socks::Command::connect;
-    connection_.gate().admit({.protocol = protocol(),
-                              .host = target_.host.text,
-                              .port = has_target ? target_.port : std::uint16_t{0}});
+    connection_.gate().admit({.protocol = protocol(), .host = target_.host.text, .port = target_.port});
   }
   return false;
 }
@@ -164,20 +161,27 @@ void SocksStage::on_admitted(const plugin::Location& location) noexcept {
 }
 
 void SocksStage::associate(const plugin::Location& location) {
-  ExitRef exit = connection_.choose_exit(location, ExitUse::udp);
-  if (exit == nullptr) {
-    connection_.gate().dial_failed();
-    return refuse(RefusalKind::no_such_location);
+  constexpr std::size_t most_exits = 3;
+  std::vector<ExitRef> tried;
+  RefusalKind why_not = RefusalKind::no_such_location;
+  while (tried.size() < most_exits) {
+    ExitRef exit = connection_.choose_exit(location, ExitUse::udp, tried);
+    if (exit == nullptr) break;
+    auto association = std::make_unique<UdpAssociation>(connection_, exit, target_.client);
+    const auto bound = association->open();
+    if (bound) {
+      connection_.established(*exit);
+      send(socks::ReplyBytes(socks::Reply::succeeded, *bound).view());
+      if (!connection_.is_closed()) connection_.become(std::move(association));
+      return;
+    }
+    why_not = kind_of(association->failure());
+    if (association->failure() != DialFailure::exit_failed) break;
+    connection_.note_failure(*exit, "its source_address cannot be used");
+    tried.push_back(std::move(exit));
   }
-  auto association = std::make_unique<UdpAssociation>(connection_, exit, target_.port);
-  const auto bound = association->open();
-  if (!bound) {
-    connection_.gate().dial_failed();
-    return refuse(RefusalKind::exhausted);
-  }
-  connection_.established(*exit);
-  send(socks::ReplyBytes(socks::Reply::succeeded, *bound).view());
-  if (!connection_.is_closed()) connection_.become(std::move(association));
+  connection_.gate().dial_failed();
+  refuse(why_not);
 }
 
 void SocksStage::on_way_open(OpenWay way) noexcept {

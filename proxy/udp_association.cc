@@ -1,6 +1,7 @@
 #include "proxy/udp_association.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "proxy/worker.h"
@@ -8,12 +9,13 @@
 namespace payg::proxy {
 namespace {
 
-// As many as a client that talks to many at once needs (a resolver, a swarm); each takes 200 bytes.
-constexpr std::size_t most_targets = 1024;
+// As many as a client that talks to many at once needs (a resolver, a browser); each takes 700 bytes at most.
+constexpr std::size_t most_targets = 256;
 // A name is asked for again behind this; a target that was refused may be asked about again, too.
 constexpr std::chrono::seconds good_for{60};
 // Beyond these, a datagram that would have to wait is dropped.
 constexpr std::size_t most_waiting = 16;
+constexpr std::size_t most_waiting_bytes = 16 * 1024;
 // Datagrams of one socket, before others have their turn.
 constexpr int share = 64;
 
@@ -23,17 +25,27 @@ std::size_t slot_of(IpAddress::Family family) {
 
 }  // namespace
 
-UdpAssociation::UdpAssociation(Connection& connection, ExitRef exit, std::uint16_t client_port)
-    : connection_(connection),
-      exit_(std::move(exit)),
-      client_port_(client_port),
-      last_activity_(connection.worker().now()) {}
+UdpAssociation::UdpAssociation(Connection& connection, ExitRef exit,
+                               const std::optional<SocketAddress>& client)
+    : connection_(connection), exit_(std::move(exit)), last_activity_(connection.worker().now()) {
+  if (client && client->ip().unmapped() == connection.peer().ip().unmapped()) client_port_ = client->port();
+}
 
 std::optional<SocketAddress> UdpAssociation::open() {
+  second_place_ = ConnectionLimit::Place(connection_.worker().connection_limit());
+  if (!second_place_) return std::nullopt;
   const auto here = local_address(connection_.client().fd());
   if (!here || !client_side_.open(connection_.worker().base(), here->ip().unmapped(), *this))
     return std::nullopt;
-  return client_side_.local();
+  // An exit that has an address of its own shows here whether it works, before anything is charged.
+  if (const auto& source = exit_->source(); source && exit_socket(source->family()) == nullptr) {
+    failure_ = errno == EADDRNOTAVAIL ? DialFailure::exit_failed : DialFailure::exhausted;
+    return std::nullopt;
+  }
+  auto bound = client_side_.local();
+  if (const auto& told = connection_.entrance().udp_address; bound && told)
+    bound = SocketAddress(*told, bound->port());
+  return bound;
 }
 
 void UdpAssociation::start() noexcept {
@@ -165,7 +177,7 @@ void UdpAssociation::forget_address(Target& target) {
 
 /// REQUIRES: key_ is its target's.
 void UdpAssociation::wait(std::string_view payload) {
-  if (waiting_.size() >= most_waiting) {
+  if (waiting_.size() >= most_waiting || waiting_bytes_ + payload.size() > most_waiting_bytes) {
     // A target that nobody waits for would stay in question.
     const auto waits = [this](const Waiting& one) { return one.target == key_; };
     if (std::none_of(waiting_.begin(), waiting_.end(), waits)) {
@@ -175,12 +187,14 @@ void UdpAssociation::wait(std::string_view payload) {
     return count_dropped();
   }
   waiting_.push_back({.target = key_, .payload = std::string(payload)});
+  waiting_bytes_ += payload.size();
   ask_next();
 }
 
 void UdpAssociation::ask_next() {
   if (in_question_ || waiting_.empty() || connection_.is_closed()) return;
   in_question_ = waiting_.front().target;
+  why_refused_ = RefusalKind::unresolved;
   const Target& target = targets_.at(*in_question_);
   connection_.on_request(plugin::Protocol::socks5_udp, target.host.text, target.port);
   connection_.gate().admit(
@@ -209,11 +223,16 @@ void UdpAssociation::on_resolved(IpAddress::Family, std::vector<IpAddress> addre
   const std::uint16_t port = targets_.at(*in_question_).port;
   for (const IpAddress& found : addresses) {
     const SocketAddress address(found.unmapped(), port);
-    if (!guard.is_allowed(address) || exit_socket(address.ip().family()) == nullptr) continue;
-    return settle(Target::State::open, address);
+    if (!guard.is_allowed(address)) {
+      why_refused_ = RefusalKind::forbidden_target;
+    } else if (exit_socket(address.ip().family()) == nullptr) {
+      why_refused_ = RefusalKind::unreachable;
+    } else {
+      return settle(Target::State::open, address);
+    }
   }
   if (unanswered_ != 0) return;
-  connection_.count_refusal(addresses.empty() ? RefusalKind::unresolved : RefusalKind::forbidden_target);
+  connection_.count_refusal(why_refused_);
   settle(Target::State::refused);
 }
 
@@ -232,6 +251,7 @@ void UdpAssociation::settle(Target::State state, std::optional<SocketAddress> ad
       continue;
     }
     state == Target::State::open ? send_to(target, one->payload) : count_dropped();
+    waiting_bytes_ -= one->payload.size();
     one = waiting_.erase(one);
   }
   ask_next();
@@ -256,6 +276,7 @@ void UdpAssociation::close() noexcept {
   for (UdpSocket& socket : exit_side_) socket.close();
   resolution_.reset();
   waiting_.clear();
+  second_place_ = {};
 }
 
 }  // namespace payg::proxy

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/connection.h"
+#include "proxy/listener.h"
 #include "proxy/resolver.h"
 #include "proxy/socks/socks5.h"
 #include "proxy/stage.h"
@@ -21,18 +22,21 @@ namespace payg::proxy {
 /// for as long as the TCP connection that asked for it stands. Metered and cut like any other connection of
 /// its session.
 ///
-/// Only the address that the TCP connection comes from may use it, from one port: the one it named, or else
-/// the one that its first datagram comes from. Each target is put to the plugins once, its name is resolved
-/// once in a while, and its address goes past the guard. What comes back is let in from addresses that the
-/// client has sent to. Nothing is repeated and nothing is kept, but for a few datagrams to targets that are
-/// still being asked about: what cannot be sent at once is dropped, as a router would.
+/// Only the address that the TCP connection comes from may use it, from one port: the one it named, if it
+/// named it together with that address, or else the one that its first datagram comes from. Each target is
+/// put to the plugins once, its name is resolved once in a while, and its address goes past the guard. What
+/// comes back is let in from addresses that the client has sent to. Nothing is repeated and nothing is kept,
+/// but for a few datagrams to targets that are still being asked about: what cannot be sent at once is
+/// dropped, as a router would.
 class UdpAssociation final : public Stage, private UdpSocketHandler, private ResolutionHandler {
  public:
-  /// `client_port`: what its datagrams come from; 0: not known yet.
-  UdpAssociation(Connection& connection, ExitRef exit, std::uint16_t client_port);
+  /// `client`: where the client says that its datagrams come from; nullopt: it does not.
+  UdpAssociation(Connection& connection, ExitRef exit, const std::optional<SocketAddress>& client);
 
-  /// Where the client is to send its datagrams; nullopt: the kernel has nothing left. Once, before start().
+  /// Where the client is to send its datagrams; nullopt: failure() says why not. Once, before start().
   std::optional<SocketAddress> open();
+  /// REQUIRES: it could not be opened. exhausted, or exit_failed: the exit's source address.
+  DialFailure failure() const noexcept { return failure_; }
 
   void start() noexcept override;
   void on_client_ready() noexcept override;
@@ -84,17 +88,22 @@ class UdpAssociation final : public Stage, private UdpSocketHandler, private Res
 
   Connection& connection_;
   const ExitRef exit_;
+  /// A connection's share of descriptors is two; an association takes up to four.
+  ConnectionLimit::Place second_place_;
   UdpSocket client_side_;
-  UdpSocket exit_side_[2];  // by family, opened when needed
-  std::uint16_t client_port_;
+  UdpSocket exit_side_[2];         // by family, opened when needed
+  std::uint16_t client_port_ = 0;  // 0: not known yet
+  DialFailure failure_ = DialFailure::exhausted;
 
   Targets targets_;
   std::map<SocketAddress, unsigned> contacted_;  // how many targets have this address
   std::string key_;                              // of the datagram at hand; kept for its memory
   std::deque<Waiting> waiting_;
+  std::size_t waiting_bytes_ = 0;
   std::optional<std::string> in_question_;  // the one target that is asked about
   std::unique_ptr<Resolver::Resolution> resolution_;
   int unanswered_ = 0;  // families whose answer has not come
+  RefusalKind why_refused_ = RefusalKind::unresolved;
   MonotonicTime last_activity_;
 };
 

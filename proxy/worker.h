@@ -96,6 +96,7 @@ class Worker final : public ListenerHandler {
   const std::shared_ptr<const ExitTable>& exits() const noexcept { return exits_; }
   UserLimits& user_limits() noexcept { return shared_.user_limits; }
   AccessLog& access_log() noexcept { return shared_.access_log; }
+  ConnectionLimit& connection_limit() noexcept { return shared_.connection_limit; }
   ClientAddressLimits& client_addresses() noexcept { return shared_.client_addresses; }
   const DialContext& dial_context() const noexcept { return dial_context_; }
   const WayOutContext& way_out_context() const noexcept { return way_out_context_; }

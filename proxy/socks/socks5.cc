@@ -149,13 +149,17 @@ ParseOutcome parse_request(std::string_view buffered, Request& out) {
   if (out.command != Command::connect && out.command != Command::udp_associate)
     return refuse_with(Reply::command_not_supported, "neither CONNECT nor UDP ASSOCIATE");
   const std::string_view request = buffered.substr(0, size);
+  out.client.reset();
+  const bool is_host = read_host(request, out.host);
   out.port = port_at_end_of(request);
   if (out.command == Command::udp_associate) {
+    const bool says_where = is_host && out.host.address && out.port != 0;
+    if (says_where) out.client = SocketAddress(*out.host.address, out.port);
     out.host = {};
+    out.port = 0;
     return complete(size);
   }
-  if (!read_host(request, out.host))
-    return refuse_with(Reply::general_failure, "the host is not a valid name or address");
+  if (!is_host) return refuse_with(Reply::general_failure, "the host is not a valid name or address");
   if (out.port == 0) return refuse_with(Reply::general_failure, "port 0");
   return complete(size);
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "plugin/base/address.h"
@@ -69,11 +70,12 @@ enum class Command : std::uint8_t { connect = 1, udp_associate = 3 };
 
 struct Request {
   Command command = Command::connect;
-  /// Of UDP ASSOCIATE: empty, whatever the client wrote. It says where it is going to send from, and behind
-  /// an address translator it does not know.
+  /// Of UDP ASSOCIATE: empty and 0.
   proxy::TargetHost host;
-  /// Of UDP ASSOCIATE: the port that the client sends from; 0: it does not say.
   std::uint16_t port = 0;
+  /// Of UDP ASSOCIATE: where the client says that it is going to send from, which it does not know behind an
+  /// address translator; nullopt: it does not say.
+  std::optional<SocketAddress> client{};
 };
 
 /// RFC 1928 §4. A domain that is an address literal is that address (proxy::classify_host). Refused with

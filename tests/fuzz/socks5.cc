@@ -94,7 +94,8 @@ Message read_request(std::string_view bytes) {
   const std::string_view whole = bytes.substr(0, message.outcome.consumed);
   if (request.command == socks::Command::udp_associate) {
     must(byte_at(bytes, 1) == 3, "UDP ASSOCIATE is what it is");
-    must(request.host.text.empty() && request.port == port_in(whole), "it says a port and no host");
+    must(request.host.text.empty() && request.port == 0, "it names no target");
+    must(!request.client || request.client->port() == port_in(whole), "the client's port is there");
   } else {
     must(byte_at(bytes, 1) == 1, "everything else is a CONNECT");
     is_what_stands_there(whole, request.host, request.port);

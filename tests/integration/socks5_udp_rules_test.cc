@@ -113,7 +113,7 @@ TEST_P(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
   const UdpEnd origin, end, neighbour;
   RawClient control = connect();
   const auto reply = socks::open(
-      control, socks::request(socks::udp_associate, socks::ipv4, "\0\0\0\0"s, end.address().port()));
+      control, socks::request(socks::udp_associate, socks::ipv4, "\x7f\0\0\1"s, end.address().port()));
   ASSERT_EQ(reply.code, 0);
   neighbour.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "neighbour"));
   end.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "named"));
@@ -123,8 +123,11 @@ TEST_P(SocksUdp, ThePortThatTheClientNamesIsTheOnlyOne) {
 TEST_P(SocksUdp, WhatTheClientSaysOfItsAddressIsNotBelieved) {
   // Behind an address translator it does not know it.
   const UdpEnd origin, end;
-  for (const auto& request : {socks::request(socks::udp_associate, socks::ipv4, "\xc0\xa8\x01\x02"s, 0),
-                              socks::request(socks::udp_associate, socks::domain, "\x05"s + "my-pc", 0)}) {
+  const std::string own_address = "\x7f\0\0\1"s, another = "\xc0\xa8\x01\x02"s, none(4, '\0');
+  for (const auto& request : {socks::request(socks::udp_associate, socks::ipv4, another, 9),
+                              socks::request(socks::udp_associate, socks::ipv4, none, 9),
+                              socks::request(socks::udp_associate, socks::ipv4, own_address, 0),
+                              socks::request(socks::udp_associate, socks::domain, "\x05"s + "my-pc", 9)}) {
     RawClient control = connect();
     const auto reply = socks::open(control, request);
     ASSERT_EQ(reply.code, 0);
@@ -247,6 +250,23 @@ class IdleUdp : public PlainProxy {
 TEST_F(IdleUdp, OnWhichNothingMovesIsClosed) {
   UdpClient client(proxy_);
   EXPECT_TRUE(client.control().at_end());
+}
+
+class UdpBehindATranslator : public PlainProxy {
+ protected:
+  UdpBehindATranslator() : PlainProxy(ProxySettings{.listener_lines = {"udp_address = \"203.0.113.5\""}}) {}
+};
+
+TEST_F(UdpBehindATranslator, TellsTheAddressThatClientsCanReach) {
+  RawClient control = connect();
+  const auto reply = socks::open(control, socks::associate());
+  ASSERT_EQ(reply.code, 0);
+  const SocketAddress told = socks::bound_in(reply);
+  EXPECT_EQ(told.ip().to_string(), "203.0.113.5");
+  const UdpEnd origin, end;
+  end.send_to(SocketAddress(*IpAddress::parse("127.0.0.1"), told.port()),
+              socks::datagram_to(origin.address(), "translated"));
+  EXPECT_EQ(origin.receive().bytes, "translated");
 }
 
 class UdpOverIpv6 : public PlainProxy {

@@ -33,10 +33,13 @@ constexpr Mistake mistakes[] = {
      "f.toml:2:1: proxy.worker: unknown key, did you mean \"workers\"?"},
     {"AKeyHasALineBreakInIt", "[[listener]]\naddress = '127.0.0.1:1'\n\"col\\nour\" = 'blue'\n",
      "f.toml:3:1: listener.col?our: unknown key, expected one of: address, protocols, "
-     "proxy_protocol_from, tls"},
+     "proxy_protocol_from, tls, udp_address"},
     {"AKeyIsLikeNoOther", "[[listener]]\naddress = '127.0.0.1:1'\ncolour = 'blue'\n",
      "f.toml:3:1: listener.colour: unknown key, expected one of: address, protocols, "
-     "proxy_protocol_from, tls"},
+     "proxy_protocol_from, tls, udp_address"},
+    {"AnAddressForDatagramsIsNone", "[[listener]]\naddress = '127.0.0.1:1'\nudp_address = 'here'\n",
+     "f.toml:3:15: listener.udp_address: \"here\" is no address, expected one such as \"192.0.2.1\" or "
+     "\"2001:db8::1\""},
     {"ATableIsMistyped", "[proxi]\nworkers = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",
      "f.toml:1:2: proxi: unknown key, did you mean \"proxy\"?"},
     {"ATableStandsWhereAListOfTablesBelongs", "[listener]\naddress = '127.0.0.1:1'\n",

@@ -61,6 +61,7 @@ address = "[::1]:0"
 protocols = ["socks5"]
 tls = { certificate = "cert.pem", key = "key.pem" }
 proxy_protocol_from = ["10.0.0.0/8", "::1"]
+udp_address = "203.0.113.5"
 [[exit]]
 name = "berlin-1"
 kind = "direct"
@@ -92,7 +93,8 @@ what = "the plugin wants"
                          .http = false,
                          .socks5 = true,
                          .tls = TlsConfig{.certificate = {.path = "cert.pem"}, .key = {.path = "key.pem"}},
-                         .proxy_protocol_from = {"10.0.0.0/8", "::1"}}};
+                         .proxy_protocol_from = {"10.0.0.0/8", "::1"},
+                         .udp_address = "203.0.113.5"}};
   ExitConfig& berlin = expected.exits.emplace_back();
   berlin.name = "berlin-1";
   berlin.source_address = "2001:db8::1";

@@ -205,7 +205,12 @@ TEST(Socks5Request, ToAssociateSaysNothingButWhereTheClientSendsFrom) {
     EXPECT_EQ(outcome.consumed, bytes.size());
     EXPECT_EQ(out.command, Command::udp_associate);
     EXPECT_EQ(out.host.text, "");
-    EXPECT_EQ(out.port, 0x1234);
+    EXPECT_EQ(out.port, 0);
+    const bool is_address = address == ipv4_address || address == ipv6_address;
+    EXPECT_EQ(out.client.has_value(), is_address);
+    if (is_address) {
+      EXPECT_EQ(out.client->port(), 0x1234);
+    }
   }
   Request out;
   EXPECT_EQ(parse_request(request_bytes(ipv4_address, "\x00\x00"s, "\x05\x03\x00"s), out).state,

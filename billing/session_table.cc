@@ -379,6 +379,7 @@ SessionTable::AfterIdle SessionTable::end_idle(Session& session) {
   }
   shard.place_of(session).released = true;
   session.phase = Session::Phase::waiting;
+  session.traffic.shown_as.store(0, std::memory_order_relaxed);
   if (!session.presence.empty()) return {AfterIdle::Next::waits, {}};
   erase(shard, session);
   return {AfterIdle::Next::released, {}};

@@ -126,7 +126,7 @@ void HttpStage::authenticate() {
       {.connection = {},
        .protocol = protocol(),
        .client = reinterpret_cast<const sockaddr*>(&client),
-       .has_credentials = credentials.has_value(),
+       .has_credentials = reader_.head().fields.count(http::FieldName::proxy_authorization) != 0,
        .name = credentials ? std::string_view(credentials->name) : std::string_view(),
        .password = credentials ? std::string_view(credentials->password) : std::string_view()});
 }

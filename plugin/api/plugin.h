@@ -122,7 +122,7 @@ struct AuthenticationRequest {
   ConnectionId connection;
   Protocol protocol;
   const sockaddr* client;  ///< the client's address
-  /// False: the client sent none (name and password are empty then).
+  /// False: the client sent none. True with an empty name and password: what it sent cannot be read.
   bool has_credentials = false;
   std::string_view name;
   std::string_view password;

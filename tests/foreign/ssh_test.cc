@@ -86,7 +86,7 @@ TEST_P(Ssh, IsRefusedWithoutMoney) {
 }
 
 TEST_P(Ssh, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
-  const Finished cut = run_out_of_money(ssh(alice_, "echo begun; sleep 1000"), alice_,
+  const Finished cut = run_out_of_money(ssh(alice_, "echo begun; sleep 60"), alice_,
                                         [](const Process& ssh) { return ssh.output() == "begun\n"; });
   EXPECT_EQ(cut.status.code, 255) << told_by(cut);
   EXPECT_TRUE(eventually([&] { return metered_.live_sessions(alice_) == 0; }));

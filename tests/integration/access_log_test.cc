@@ -85,6 +85,22 @@ TEST_F(AccessLog, HasOneLineForAConnectionOfManyRequests) {
   EXPECT_FALSE(line.at("session").is_null());
 }
 
+TEST_F(AccessLog, RemembersWhoItWasWhenHisLastRequestIsNobodys) {
+  const Origin web(scripts::answer_ok());
+  const Account alice = metered_.user("alice", "1");
+  {
+    RawClient client = metered_.proxy().connect();
+    client.send(get_as(alice, web));
+    EXPECT_EQ(read_response(client).status, 200);
+    client.send(get(web));
+    EXPECT_EQ(read_response(client).status, 407);
+  }
+  const json line = last_of(1);
+  EXPECT_EQ(line.at("user"), "alice");
+  EXPECT_FALSE(line.at("session").is_null());
+  EXPECT_EQ(line.at("refusal"), "bad_credentials");
+}
+
 TEST_F(AccessLog, SaysWhyAClientWasRefused) {
   const Origin web(scripts::answer_ok());
   const Account poor = metered_.user("poor", "0.0001");

@@ -82,6 +82,18 @@ TEST_P(ListedAddress, CountsForNothingBesideCredentials) {
   EXPECT_EQ(read_response(client).status, 407);
 }
 
+TEST_P(ListedAddress, CountsForNothingBesideCredentialsThatCannotBeRead) {
+  list(node_, alice_, "127.0.0.2");
+  const std::string right = "Proxy-Authorization: " + basic_credentials(alice_.name, alice_.token) + "\r\n";
+  for (const std::string& fields :
+       {std::string("Proxy-Authorization: Bearer abc\r\n"), std::string("Proxy-Authorization: Basic !!!\r\n"),
+        std::string("Proxy-Authorization:\r\n"), right + right}) {
+    RawClient client(node_.proxy().address(), listed);
+    client.send(get(origin_, fields));
+    EXPECT_EQ(read_response(client).status, 407) << fields;
+  }
+}
+
 TEST_P(ListedAddress, ThatIsTakenBackEndsWithTheNextRequestAndLeavesTunnelsAlone) {
   const Origin echo(scripts::echo());
   list(node_, alice_, "127.0.0.0/24");

@@ -1,6 +1,8 @@
 #include "billing/network_index.h"
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <mutex>
 
 #include "plugin/base/spread_bits.h"
@@ -32,6 +34,26 @@ std::optional<NetworkIndex::Owner> NetworkIndex::find(const IpAddress& client) c
   return std::nullopt;
 }
 
+std::vector<Cidr> NetworkIndex::take_unconfirmed(UserId user, const IpAddress& client) {
+  if (unconfirmed_.load(std::memory_order_relaxed) == 0) return {};
+  const IpAddress plain = client.unmapped();
+  const auto holds = [&plain](const Cidr& network) { return network.contains(plain); };
+  {
+    const std::shared_lock lock(mutex_);
+    const auto listing = listings_.find(user);
+    if (listing == listings_.end() || std::ranges::none_of(listing->second.unconfirmed, holds)) return {};
+  }
+  const std::unique_lock lock(mutex_);
+  const auto listing = listings_.find(user);
+  if (listing == listings_.end()) return {};
+  std::vector<Cidr>& all = listing->second.unconfirmed;
+  const auto taken = std::partition(all.begin(), all.end(), std::not_fn(holds));
+  std::vector<Cidr> told(taken, all.end());
+  all.erase(taken, all.end());
+  unconfirmed_.fetch_sub(told.size(), std::memory_order_relaxed);
+  return told;
+}
+
 void NetworkIndex::follow(const std::vector<NetworkList>& lists, std::int64_t upto) {
   const std::unique_lock lock(mutex_);
   upto_ = upto;
@@ -52,13 +74,19 @@ void NetworkIndex::changed_here(const NetworkList& list) {
 /// Takes each of his networks again, also one that he had: somebody else may have had it in between.
 void NetworkIndex::put(const NetworkList& list) {
   Listing& listing = listings_[list.user];
-  forget(list.user, listing.networks);
-  listing = {.name = list.user_name, .change = list.change, .networks = {}};
+  forget(list.user, listing.confirmed);
+  unconfirmed_.fetch_sub(listing.unconfirmed.size(), std::memory_order_relaxed);
+  listing = {.name = list.user_name, .change = list.change, .confirmed = {}, .unconfirmed = {}};
   for (const ListedNetwork& one : list.networks) {
-    listing.networks.push_back(one.network);
+    if (!one.confirmed_at) {
+      listing.unconfirmed.push_back(one.network);
+      continue;
+    }
+    listing.confirmed.push_back(one.network);
     const auto [place, is_new] = networks_.insert_or_assign(one.network, list.user);
     if (is_new) ++widths_of(one.network)[static_cast<std::size_t>(one.network.bits())];
   }
+  unconfirmed_.fetch_add(listing.unconfirmed.size(), std::memory_order_relaxed);
 }
 
 /// One that is somebody else's by now stays his.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,9 +15,10 @@
 
 namespace payg::billing {
 
-/// Whose a client's address is, by the networks that users have listed. All of them are in memory, in step
-/// with the ledger: read at the start, then told by the same news as other changes of users. Looking an
-/// address up is a hash probe for each width of network that anybody has listed, the ledger is not asked.
+/// Whose a client's address is, by the networks that users have listed and that are confirmed. All of them
+/// are in memory, in step with the ledger: read at the start, then told by the same news as other changes of
+/// users. Looking an address up is a hash probe for each width of network that anybody has listed, the ledger
+/// is not asked.
 ///
 /// Changed in place under a lock that those who look share: a change costs what one user may list, however
 /// many networks there are. Thread-safe.
@@ -33,13 +35,17 @@ class NetworkIndex {
   /// Of several networks that hold the address the narrowest counts. An IPv4-mapped address is IPv4.
   std::optional<Owner> find(const IpAddress& client) const;
 
+  /// The networks that this user has listed, that hold this address of his, and that are to be confirmed.
+  /// Tells of each once, until something of his is changed. Costs next to nothing while nobody has any.
+  std::vector<Cidr> take_unconfirmed(UserId user, const IpAddress& client);
+
   /// The ledger's news, in their order: what these users have listed, as it was when the ledger gave the mark
   /// `upto` (ChangeMark::users) or later.
   void follow(const std::vector<NetworkList>& lists, std::int64_t upto);
   /// What was changed through this process, ahead of the news; or behind them, and then they stand.
   void changed_here(const NetworkList& list);
 
-  /// Networks.
+  /// Confirmed networks.
   std::size_t size() const;
 
  private:
@@ -50,7 +56,8 @@ class NetworkIndex {
   struct Listing {
     std::string name;
     std::int64_t change = 0;
-    std::vector<Cidr> networks;
+    std::vector<Cidr> confirmed;
+    std::vector<Cidr> unconfirmed;  ///< that nobody was told of yet
   };
   /// How many networks there are with a prefix of so many bits.
   using Widths = std::array<std::size_t, 129>;
@@ -66,6 +73,9 @@ class NetworkIndex {
   std::unordered_map<UserId, Listing> listings_;
   Widths v4_widths_{}, v6_widths_{};
   std::int64_t upto_ = 0;
+
+  /// Of all listings together; changed under the lock.
+  std::atomic<std::size_t> unconfirmed_{0};
 };
 
 }  // namespace payg::billing

@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds longest_pause = 2s;
 constexpr auto renewal_interval = 1s;
 static_assert(renewal_interval + look_interval < usual_lease_slack - Ledger::longest_silence - longest_pause,
               "as node_lease.h says");
+// Each is a transaction, and the lease has to be renewed.
+constexpr std::size_t confirmations_at_once = 16;
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 60s;
 constexpr auto confirmation_interval = 1s;
@@ -225,6 +227,7 @@ NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
   if (!changes) return Life::goes_on;
   if (has_new_life(*changes)) return Life::is_over;
   tell_changes(*changes);
+  confirm_networks(ledger);
   if (renew_lease(ledger) == Life::is_over) return Life::is_over;
   end_sessions_of_a_lost_node(ledger);
   if (settle_what_is_left(ledger) == Life::is_over) return Life::is_over;
@@ -272,6 +275,33 @@ void NodeKeeper::confirm_recent_changes() {
   for (const auto& [id, recent] : recently_changed_) listener_.on_user_confirmed(recent.user);
   // Only now, lest there be none at the end of the time when a look at the ledger takes long.
   std::erase_if(recently_changed_, [now](const auto& entry) { return entry.second.until <= now; });
+}
+
+void NodeKeeper::confirm_network(UserId user, const Cidr& network) {
+  const std::lock_guard lock(mutex_);
+  to_confirm_.emplace_back(user, network);
+}
+
+/// A ledger that is away is asked again at the next look; whoever is refused stays so until he changes
+/// something.
+void NodeKeeper::confirm_networks(Ledger& ledger) {
+  for (std::size_t done = 0; done < confirmations_at_once; ++done) {
+    std::unique_lock lock(mutex_);
+    if (to_confirm_.empty()) return;
+    const auto [user, network] = to_confirm_.front();
+    lock.unlock();
+    const auto confirmed = ledger.confirm_network(user, network, host_.clock().wall_now());
+    const bool is_away = !confirmed && confirmed.error().code == LedgerError::Code::unavailable;
+    if (is_away) return report("confirming a client network", confirmed);
+    lock.lock();
+    to_confirm_.pop_front();
+    lock.unlock();
+    if (confirmed.ok())
+      listener_.on_network_confirmed(confirmed->list);
+    else if (confirmed.error().code != LedgerError::Code::not_found)
+      host_.log(plugin::LogLevel::info, "billing",
+                "client network " + network.to_string() + " is not confirmed: " + confirmed.error().message);
+  }
 }
 
 NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {

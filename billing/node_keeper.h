@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "billing/core/lease_watch.h"
@@ -46,6 +48,8 @@ class NodeKeeper {
     /// What users have listed, up to a mark of ChangeMark::users. Once before on_ready with all that is
     /// there, then for each user that was changed.
     std::function<void(const std::vector<NetworkList>&, std::int64_t upto)> on_networks_read;
+    /// What a user has listed, with what was asked for by confirm_network().
+    std::function<void(const NetworkList&)> on_network_confirmed;
     /// Said again each second for a while after each change, and once when that while is over: somebody else
     /// may have read the user just before it, and remembered him just after.
     std::function<void(const User&)> on_user_confirmed;
@@ -90,6 +94,9 @@ class NodeKeeper {
   /// thread.
   std::chrono::milliseconds set_lease(std::chrono::milliseconds lease) noexcept;
 
+  /// Writes, with the next look, that this user has been there. Any thread; never blocks.
+  void confirm_network(UserId user, const Cidr& network);
+
   void stop();
 
  private:
@@ -110,6 +117,7 @@ class NodeKeeper {
   std::optional<Changes> look(Ledger& ledger);
   void tell_changes(const Changes& changes);
   void confirm_recent_changes();
+  void confirm_networks(Ledger& ledger);
   bool has_new_life(const Changes& changes) const;
   Life renew_lease(Ledger& ledger);
   void end_sessions_of_a_lost_node(Ledger& ledger);
@@ -156,6 +164,7 @@ class NodeKeeper {
   std::string failure_;
   unsigned attempts_ = 0;
   bool stopping_ = false;
+  std::deque<std::pair<UserId, Cidr>> to_confirm_;
 
   std::thread thread_;
 };

@@ -109,10 +109,11 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   const MonotonicTime now = with_.clock.now();
   const auto known = with_.users.find(wire->name.user, now);
   if (known && known->age == UserCache::Age::due) read_again(wire->name.user);
-  if (known && equal_in_constant_time(known->user.token, token))
-    return answer.accept(identify(known->user, *std::move(wire), token));
-
   const IpAddress client = address_of(request.client);
+  if (known && equal_in_constant_time(known->user.token, token)) {
+    note_presence(known->user, client);
+    return answer.accept(identify(known->user, *std::move(wire), token));
+  }
   const auto attempt = wrong_tokens_.begin(client, now);
   if (attempt.wait > std::chrono::seconds(0)) {
     throttled_count_.fetch_add(1, std::memory_order_relaxed);
@@ -133,6 +134,13 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
   const auto asked =
       with_.reader.ask(user, [this, caller](const auto& standing) { decide(*caller, standing); });
   if (asked == StandingQueue::Outcome::full) refuse_unread(*caller);
+}
+
+/// REQUIRES: his right token came from there.
+void Reception::note_presence(const User& user, const IpAddress& client) {
+  if (user.state != UserState::active) return;
+  for (const Cidr& network : with_.networks.take_unconfirmed(user.id, client))
+    with_.confirm_network(user.id, network);
 }
 
 /// Nobody waits for it; when it fails, what is known stands until it is due again.
@@ -166,11 +174,12 @@ void Reception::decide(Caller& caller, const StandingQueue::Answer& read) {
     return refuse_token(caller);
   }
   wrong_tokens_.did_not_fail(caller.client, caller.stake);
+  note_presence(standing->user, caller.client);
   caller.answer.accept(identify(standing->user, caller.name, caller.token));
 }
 
 /// Who has not listed where he comes from is told to show a token, and not counted as one who showed a wrong
-/// one.
+/// one. So is who comes from where a disabled user has listed: it may be somebody else, who has one.
 void Reception::authenticate_visitor(const plugin::AuthenticationRequest& request,
                                      plugin::AuthenticationAnswer answer) {
   if (request.client == nullptr) return answer.deny(denials::bad_credentials());
@@ -181,6 +190,7 @@ void Reception::authenticate_visitor(const plugin::AuthenticationRequest& reques
   if (!owner) return answer.deny(denials::bad_credentials());
   const auto known = with_.users.find(owner->name, with_.clock.now());
   if (known && known->age == UserCache::Age::due) read_again(owner->name);
+  if (known && known->user.state == UserState::disabled) return answer.deny(denials::bad_credentials());
   if (known && known->user.id == owner->user)
     return answer.accept(identify(known->user, {{.user = owner->name}, std::nullopt}, client));
   if (with_.health.state() == LedgerState::away) return answer.deny(denials::ledger_away());
@@ -196,8 +206,9 @@ void Reception::decide(Visitor& visitor, const StandingQueue::Answer& read) {
   if (!read.ok()) return visitor.answer.deny(denials::ledger_away());
   const std::optional<Standing>& standing = *read;
   if (standing) with_.users.remember(standing->user, with_.clock.now());
-  if (!standing || !is_proven(standing->user, visitor.client))
-    return visitor.answer.deny(denials::bad_credentials());
+  const bool speaks_for_him =
+      standing && standing->user.state == UserState::active && is_proven(standing->user, visitor.client);
+  if (!speaks_for_him) return visitor.answer.deny(denials::bad_credentials());
   visitor.answer.accept(
       identify(standing->user, {{.user = visitor.owner.name}, std::nullopt}, visitor.client));
 }

@@ -45,8 +45,9 @@ class BillingIdentity final : public plugin::Identity {
 /// is live, else as soon as the ledger has answered. Called on worker threads; answers there or on the ledger
 /// thread of `reader`.
 ///
-/// With credentials these count and nothing else. Without any, who comes from a network that a user has
-/// listed speaks for that user, with an empty label and the user's own location.
+/// With credentials these count and nothing else; the right ones also confirm what their user has listed and
+/// comes from. Without any, who comes from a confirmed network of a user speaks for that user, with an empty
+/// label and the user's own location; of a disabled user for nobody.
 ///
 /// Nobody makes the ledger work by asking again and again. Wrong tokens are counted for each client address,
 /// and one that has sent too many is refused unheard, but for the right token of a user who is known: so
@@ -59,10 +60,12 @@ class Reception {
     const Clock& clock;
     SessionTable& table;
     UserCache& users;
-    const NetworkIndex& networks;
+    NetworkIndex& networks;
     StandingReader& reader;
     LedgerHealth& health;
     std::uint64_t seed;  ///< random
+    /// A user's right token was shown from inside this network of his. Must not block.
+    std::function<void(UserId, const Cidr&)> confirm_network;
   };
 
   explicit Reception(const Dependencies& dependencies)
@@ -96,6 +99,7 @@ class Reception {
 
   void authenticate_visitor(const plugin::AuthenticationRequest& request,
                             plugin::AuthenticationAnswer answer);
+  void note_presence(const User& user, const IpAddress& client);
   void read_again(const std::string& user);
   void refuse_token(Caller& caller);
   void refuse_unread(Caller& caller);

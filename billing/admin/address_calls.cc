@@ -8,16 +8,19 @@
 namespace payg::billing {
 namespace {
 
-/// Whose list it is about, and how wide a network may be on it: the operator knows what he does.
+/// Whose list it is about, how wide a network may be on it, and whether it has to be confirmed: the operator
+/// knows what he does.
 struct Subject {
   User user;
   NetworkWidth widest;
+  NetworkClaim claim;
 };
 
 Result<Subject, Reply> subject_of(const Call& call) {
-  if (call.caller.kind == Caller::Kind::user) return Subject{call.caller.user, call.settings.widest_networks};
+  if (call.caller.kind == Caller::Kind::user)
+    return Subject{call.caller.user, call.settings.widest_networks, NetworkClaim::of_user};
   auto user = call.ledger.find_user(call.parameter);
-  if (user.ok()) return Subject{std::move(*user), widest_networks};
+  if (user.ok()) return Subject{std::move(*user), widest_networks, NetworkClaim::of_operator};
   if (user.error().code == LedgerError::Code::not_found)
     return problem(Problem::not_found, "There is no user of this name.");
   return problem(user.error());
@@ -42,7 +45,7 @@ Reply not_listed() {
 
 Reply refuse(const LedgerError& error) {
   if (error.code == LedgerError::Code::already_exists)
-    return problem(Problem::network_taken, "Another user has listed this very network.");
+    return problem(Problem::network_taken, "Another user has a network that overlaps with this one.");
   if (error.code == LedgerError::Code::too_many)
     return problem(
         Problem::too_many_networks,
@@ -88,7 +91,7 @@ Reply add_address(const Call& call) {
   if (!subject.ok()) return subject.error();
   const auto network = read_network(*text, subject->widest);
   if (!network.ok()) return network.error();
-  const auto change = call.ledger.add_network(subject->user.id, *network, call.now());
+  const auto change = call.ledger.add_network(subject->user.id, *network, subject->claim, call.now());
   if (!change.ok()) return refuse(change.error());
   call.metering.networks_changed(change->list);
 

@@ -14,6 +14,7 @@ void write_user(JsonWriter& json, const UserOverview& row) {
 
 void write_network(JsonWriter& json, const ListedNetwork& row) {
   json.text("network", row.network.to_string()).time("added_at", row.added_at);
+  row.confirmed_at ? json.time("confirmed_at", *row.confirmed_at) : json.null("confirmed_at");
 }
 
 void write_session(JsonWriter& json, const SessionRow& row) {

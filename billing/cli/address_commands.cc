@@ -47,10 +47,11 @@ void print_json(const Desk& desk, const std::vector<NetworkList>& lists) {
 }
 
 void print_table(const Desk& desk, const std::vector<NetworkList>& lists) {
-  Table table({{"USER"}, {"NETWORK"}, {"SINCE"}});
+  Table table({{"USER"}, {"NETWORK"}, {"SINCE"}, {"CONFIRMED"}});
   for (const NetworkList& list : lists)
     for (const ListedNetwork& one : list.networks)
-      table.add({list.user_name, one.network.to_string(), time_text(one.added_at)});
+      table.add({list.user_name, one.network.to_string(), time_text(one.added_at),
+                 one.confirmed_at ? time_text(*one.confirmed_at) : "no token came from there yet"});
   table.print(desk.out);
 }
 
@@ -59,7 +60,8 @@ void print_table(const Desk& desk, const std::vector<NetworkList>& lists) {
 ExitCode add_address(const Desk& desk, const AddressRequest& request) {
   const auto wanted = read_wanted(desk, request);
   if (!wanted.ok()) return wanted.error();
-  const auto done = desk.ledger.add_network(wanted->user, wanted->network, desk.now());
+  const auto done =
+      desk.ledger.add_network(wanted->user, wanted->network, NetworkClaim::of_operator, desk.now());
   if (!done.ok()) return refuse(desk, done.error(), request.network);
   return say(desk, request, wanted->network, "is listed for");
 }

@@ -101,6 +101,13 @@ struct UserOverview {
 struct ListedNetwork {
   Cidr network;
   WallTime added_at{};
+  /// Since when who comes from there is that user: since his right token was shown from inside it, or the
+  /// operator listed it for him. Anybody can list any address, and it would be a nuisance to whom it belongs.
+  std::optional<WallTime> confirmed_at{};
+};
+enum class NetworkClaim {
+  of_user,      ///< to be confirmed
+  of_operator,  ///< confirmed
 };
 /// So many a user may list.
 inline constexpr std::size_t most_listed_networks = 32;
@@ -392,10 +399,14 @@ class Ledger {
                                                                        std::uint32_t session_limit) = 0;
 
   // -- client addresses
-  /// Lists a network as the user's own; twice is once. already_exists when it is another user's: of two who
-  /// list it at the same moment the first one has it, for every node. Networks of different width may
-  /// overlap. too_many beyond most_listed_networks; `invalid` unless is_client_network().
-  virtual LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, WallTime at) = 0;
+  /// Lists a network as the user's own; twice is once, and the operator's claim confirms what the user has
+  /// listed. already_exists when it overlaps with a confirmed one of another user: of two whose networks are
+  /// confirmed at the same moment the first one has it, for every node. A user's own may overlap. too_many
+  /// beyond most_listed_networks; `invalid` unless is_client_network().
+  virtual LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, NetworkClaim claim,
+                                                  WallTime at) = 0;
+  /// The user's right token was shown from inside. already_exists as above; not_found: he has not listed it.
+  virtual LedgerResult<NetworkChange> confirm_network(UserId user, const Cidr& network, WallTime at) = 0;
   /// One that the user has not listed is as_before.
   virtual LedgerResult<NetworkChange> remove_network(UserId user, const Cidr& network, WallTime at) = 0;
   /// The list of one user, or those of all who have listed any, in no order.

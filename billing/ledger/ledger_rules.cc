@@ -113,13 +113,19 @@ LedgerResult<std::vector<NetworkList>> gather_networks(const std::vector<Network
     if (row.network.empty()) continue;
     const auto network = Cidr::parse(row.network);
     if (!network) return unreadable("network");
-    lists.back().networks.push_back({.network = *network, .added_at = row.added_at});
+    lists.back().networks.push_back(
+        {.network = *network, .added_at = row.added_at, .confirmed_at = row.confirmed_at});
   }
   for (NetworkList& list : lists)
     std::ranges::sort(list.networks, {}, [](const ListedNetwork& one) {
       return std::pair(one.network.network().family(), one.network);
     });
   return lists;
+}
+
+const ListedNetwork* find_network(const NetworkList& list, const Cidr& network) {
+  const auto found = std::ranges::find(list.networks, network, &ListedNetwork::network);
+  return found == list.networks.end() ? nullptr : &*found;
 }
 
 bool same_order(const Order& found, const Order& asked) {
@@ -150,7 +156,10 @@ LedgerError not_covered() {
   return {LedgerError::Code::insufficient, "the balance does not cover it"};
 }
 LedgerError network_taken() {
-  return {LedgerError::Code::already_exists, "another user has listed this network"};
+  return {LedgerError::Code::already_exists, "another user has a network that overlaps with this one"};
+}
+LedgerError no_such_network() {
+  return {LedgerError::Code::not_found, "the user has not listed this network"};
 }
 LedgerError too_many_networks() {
   return {LedgerError::Code::too_many,

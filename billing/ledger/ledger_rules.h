@@ -31,9 +31,12 @@ struct NetworkRow {
   std::int64_t change = 0;
   std::string network;
   WallTime added_at{};
+  std::optional<WallTime> confirmed_at{};
 };
 /// Makes lists of them. REQUIRES: the rows of one user come after each other.
 LedgerResult<std::vector<NetworkList>> gather_networks(const std::vector<NetworkRow>& rows);
+/// nullptr: it is not on the list.
+const ListedNetwork* find_network(const NetworkList& list, const Cidr& network);
 
 constexpr std::int64_t to_ms(WallTime time) noexcept {
   return time.time_since_epoch().count();
@@ -78,6 +81,7 @@ LedgerError same_reference_other_content();
 LedgerError same_key_other_content();
 LedgerError not_covered();
 LedgerError network_taken();
+LedgerError no_such_network();
 LedgerError too_many_networks();
 LedgerError life_is_over();  ///< of a node
 LedgerError unreadable(std::string_view what);

@@ -39,7 +39,9 @@ class PostgresLedger final : public Ledger {
   LedgerResult<std::vector<std::optional<Standing>>> standings(std::span<const std::string> names,
                                                                std::uint32_t session_limit) override;
 
-  LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, WallTime at) override;
+  LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, NetworkClaim claim,
+                                          WallTime at) override;
+  LedgerResult<NetworkChange> confirm_network(UserId user, const Cidr& network, WallTime at) override;
   LedgerResult<NetworkChange> remove_network(UserId user, const Cidr& network, WallTime at) override;
   LedgerResult<std::vector<NetworkList>> networks(std::optional<UserId> user) override;
 

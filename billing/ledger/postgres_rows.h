@@ -25,7 +25,7 @@ PostgresStatement lock_user_changes();
 /// What users have listed, for SELECTs that end in a WHERE of theirs and PAYG_NETWORKS_IN_ORDER; also a user
 /// who has listed nothing is a row.
 #define PAYG_NETWORKS                                                                        \
-  "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0)" \
+  "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0), a.confirmed_at" \
   " FROM users u LEFT JOIN user_addresses a ON a.user_id = u.user_id "
 #define PAYG_NETWORKS_IN_ORDER " ORDER BY u.user_id"
 LedgerResult<std::vector<NetworkList>> read_networks(const PostgresRows& rows);

@@ -8,14 +8,21 @@ using Outcome = NetworkChange::Outcome;
 
 namespace {
 
-std::optional<UserId> holder_of(SqliteTransaction& transaction, std::string_view network) {
-  auto rows = transaction.select("SELECT user_id FROM user_addresses WHERE network = ?", network);
-  return rows.next() ? std::optional(to_user_id(rows.integer(0))) : std::nullopt;
+/// True when another user has a confirmed one that overlaps. Looks at all of them: as many as fit into SQLite
+/// are read in a few milliseconds, and users list networks rarely.
+bool is_taken(SqliteTransaction& transaction, UserId user, const Cidr& network) {
+  auto rows = transaction.select(
+      "SELECT network FROM user_addresses WHERE confirmed_at IS NOT NULL AND user_id <> ?", to_integer(user));
+  while (rows.next()) {
+    const auto other = Cidr::parse(rows.text(0));
+    if (other && other->overlaps(network)) return true;
+  }
+  return false;
 }
 
-bool has_room(SqliteTransaction& transaction, UserId user) {
-  auto rows = transaction.select("SELECT count(*) FROM user_addresses WHERE user_id = ?", to_integer(user));
-  return rows.next() && rows.integer(0) < std::int64_t{most_listed_networks};
+void confirm(SqliteTransaction& transaction, UserId user, std::string_view network, WallTime at) {
+  transaction.execute("UPDATE user_addresses SET confirmed_at = ? WHERE user_id = ? AND network = ?",
+                      to_ms(at), to_integer(user), network);
 }
 
 /// Nothing has happened to a user whom nobody knows.
@@ -29,7 +36,7 @@ std::vector<NetworkList> list_of(SqliteTransaction& transaction, UserId user) {
   return sqlite::read_networks(transaction, rows);
 }
 
-/// How both changes end.
+/// How all changes end; no_such_user for whom nobody knows.
 LedgerResult<NetworkChange> commit(SqliteTransaction& transaction, UserId user, Outcome outcome) {
   auto lists = list_of(transaction, user);
   if (!transaction.failed() && lists.empty()) return no_such_user();
@@ -43,28 +50,49 @@ std::vector<NetworkList> sqlite::read_networks(SqliteTransaction& transaction,
                                                SqliteTransaction::Rows& rows) {
   std::vector<NetworkRow> read;
   while (rows.next())
-    read.push_back({.user = to_user_id(rows.integer(0)),
-                    .user_name = rows.text(1),
-                    .change = rows.integer(2),
-                    .network = rows.text(3),
-                    .added_at = from_ms(rows.integer(4))});
+    read.push_back(
+        {.user = to_user_id(rows.integer(0)),
+         .user_name = rows.text(1),
+         .change = rows.integer(2),
+         .network = rows.text(3),
+         .added_at = from_ms(rows.integer(4)),
+         .confirmed_at = rows.is_null(5) ? std::nullopt : std::optional(from_ms(rows.integer(5)))});
   auto lists = gather_networks(read);
   if (lists) return std::move(*lists);
   transaction.fail(lists.error());
   return {};
 }
 
-LedgerResult<NetworkChange> SqliteLedger::add_network(UserId user, const Cidr& network, WallTime at) {
+LedgerResult<NetworkChange> SqliteLedger::add_network(UserId user, const Cidr& network, NetworkClaim claim,
+                                                      WallTime at) {
   if (auto refusal = check_network(network)) return *refusal;
   const std::string text = network.to_string();
   SqliteTransaction transaction(database_, Kind::write);
-  if (list_of(transaction, user).empty() && !transaction.failed()) return no_such_user();
-  const auto holder = holder_of(transaction, text);
-  if (holder == user) return commit(transaction, user, Outcome::as_before);
-  if (holder) return network_taken();
-  if (!has_room(transaction, user) && !transaction.failed()) return too_many_networks();
-  transaction.execute("INSERT INTO user_addresses (user_id, network, added_at) VALUES (?, ?, ?)",
-                      to_integer(user), std::string_view(text), to_ms(at));
+  const auto lists = list_of(transaction, user);
+  if (transaction.failed() || lists.empty()) return commit(transaction, user, Outcome::as_before);
+  const ListedNetwork* const mine = find_network(lists.front(), network);
+  if (mine != nullptr && mine->confirmed_at) return commit(transaction, user, Outcome::as_before);
+  if (is_taken(transaction, user, network)) return network_taken();
+  if (mine != nullptr && claim == NetworkClaim::of_user) return commit(transaction, user, Outcome::as_before);
+  if (mine == nullptr) {
+    if (lists.front().networks.size() >= most_listed_networks) return too_many_networks();
+    transaction.execute("INSERT INTO user_addresses (user_id, network, added_at) VALUES (?, ?, ?)",
+                        to_integer(user), std::string_view(text), to_ms(at));
+  }
+  if (claim == NetworkClaim::of_operator) confirm(transaction, user, text, at);
+  note_change(transaction, user, at);
+  return commit(transaction, user, Outcome::changed);
+}
+
+LedgerResult<NetworkChange> SqliteLedger::confirm_network(UserId user, const Cidr& network, WallTime at) {
+  SqliteTransaction transaction(database_, Kind::write);
+  const auto lists = list_of(transaction, user);
+  if (transaction.failed() || lists.empty()) return commit(transaction, user, Outcome::as_before);
+  const ListedNetwork* const mine = find_network(lists.front(), network);
+  if (mine == nullptr) return no_such_network();
+  if (mine->confirmed_at) return commit(transaction, user, Outcome::as_before);
+  if (is_taken(transaction, user, network)) return network_taken();
+  confirm(transaction, user, network.to_string(), at);
   note_change(transaction, user, at);
   return commit(transaction, user, Outcome::changed);
 }

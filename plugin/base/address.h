@@ -77,6 +77,10 @@ class Cidr {
   static Cidr around(const IpAddress& address, int bits);
 
   bool contains(const IpAddress& address) const noexcept;
+  /// Either holds the other one.
+  bool overlaps(const Cidr& other) const noexcept {
+    return contains(other.network_) || other.contains(network_);
+  }
   /// The lowest address in it.
   const IpAddress& network() const noexcept { return network_; }
   int bits() const noexcept { return bits_; }

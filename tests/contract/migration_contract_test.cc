@@ -1,14 +1,44 @@
 #include <thread>
 
+#include "billing/ledger/migration.h"
 #include "tests/contract/books.h"
 
 namespace payg::test {
 namespace {
 
-constexpr int newest = 3;
+constexpr int newest = 4;
 
 class Migrations : public testing::TestWithParam<Engine> {
  protected:
+  /// What a program left behind that knew so many of them, and no user or node yet.
+  void bring_to(int number) {
+    const auto known = GetParam() == Engine::sqlite ? sqlite_migrations() : postgres_migrations();
+    books_->run("CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT, applied_at BIGINT)");
+    for (const Migration& one : known.first(static_cast<std::size_t>(number))) {
+      books_->run(one.sql);
+      books_->run("INSERT INTO schema_migrations VALUES (" + std::to_string(one.number) + ", '" + one.name +
+                  "', 0)");
+    }
+  }
+  /// Alice, the first user, with one credit that she was given.
+  void write_alice() {
+    const std::string hash = std::string(64, 'a'), at = std::to_string(new_year.time_since_epoch() / 1ms);
+    const std::string token = GetParam() == Engine::sqlite ? "X'" + hash + "'" : "'\\x" + hash + "'";
+    books_->run(
+        "INSERT INTO users (name, email, state, token_hash, created_at, changed_at)"
+        " VALUES ('alice', '', 'active', " +
+        token + ", " + at + ", " + at + ")");
+    books_->run("INSERT INTO user_credits VALUES (1, " + std::to_string(credits(1).units()) + ", " + at +
+                ")");
+    // PostgreSQL numbers them by itself.
+    const bool has_number = GetParam() == Engine::sqlite;
+    books_->run(
+        std::string("INSERT INTO credit_transactions (user_id, type, amount, reference, note, time_ms, "
+                    "created_at") +
+        (has_number ? ", id" : "") + ") VALUES (1, 'adjustment', " + std::to_string(credits(1).units()) +
+        ", 'start', '', 0, " + at + (has_number ? ", 1" : "") + ")");
+  }
+
   std::unique_ptr<Books> books_ = make_books(GetParam());
 };
 PAYG_ON_EVERY_LEDGER(Migrations);
@@ -80,31 +110,37 @@ TEST_P(Migrations, OneThatFailsLeavesNothingBehind) {
 }
 
 TEST_P(Migrations, BooksOfTheFirstSchemaGoOnAsTheyAre) {
-  const auto ledger = books_->open();
-  value_of(ledger->migrate());
-  const User alice = value_of(ledger->create_user("alice", "", token_of("t"), new_year));
-  value_of(ledger->adjust(alice.id, credits(1), "start", "", new_year));
-  const auto first = minute(alice, session_a, 1), second = minute(alice, session_a, 2);
-  value_of(ledger->charge(newest_life(*ledger, node), std::span(&first, 1)));
-  // Back to what the first one made, as far as the later ones change it.
-  books_->run("DROP TABLE user_addresses");
-  for (const std::string column : {"country", "state", "city", "isp"})
-    books_->run("ALTER TABLE users DROP COLUMN default_" + column);
-  for (const std::string column : {"life", "beat", "lease_ms"})
-    books_->run("ALTER TABLE nodes DROP COLUMN " + column);
-  books_->run("DROP INDEX metered_sessions_by_end_change");
-  books_->run("ALTER TABLE metered_sessions DROP COLUMN end_change");
-  books_->run(
-      "CREATE INDEX metered_sessions_ended ON metered_sessions (node, ended_at) WHERE ended_at IS NOT NULL");
-  books_->run("DELETE FROM schema_migrations WHERE number > 1");
+  bring_to(1);
+  write_alice();
+  const std::string at = std::to_string(new_year.time_since_epoch() / 1ms);
+  books_->run("INSERT INTO nodes (node, started_at) VALUES ('" + std::string(node) + "', " + at + ")");
+  // Her first minute.
+  books_->run("UPDATE user_credits SET balance = balance - 48000");
+  books_->run("INSERT INTO metered_sessions VALUES (1, " + std::to_string(session_a.value) + ", '" +
+              std::string(node) + "', '', '', 1, 48000, 60000, 48000, 0, 60000, 0, " + at + ", " + at +
+              " + 60000, " + at + ", NULL, NULL)");
 
+  const auto ledger = books_->open();
   EXPECT_EQ(value_of(ledger->migrate()), newest);
   EXPECT_EQ(value_of(ledger->changes_since(node, std::nullopt)).nodes.at(0).lease, 0ms)
       << "nobody has promised to renew it";
+  const User alice = value_of(ledger->find_user("alice"));
+  EXPECT_TRUE(alice.location.empty());
+  const auto second = minute(alice, session_a, 2);
   EXPECT_EQ(value_of(ledger->charge(newest_life(*ledger, node), std::span(&second, 1))).at(0).outcome,
             ChargeResult::Outcome::granted);
-  EXPECT_TRUE(value_of(ledger->find_user("alice")).location.empty());
+  EXPECT_EQ(books_->run("SELECT balance FROM user_credits"), std::to_string(3'600'000 - 2 * 48'000));
   EXPECT_TRUE(value_of(ledger->audit()).findings.empty());
+}
+
+TEST_P(Migrations, NetworksThatWereListedBeforeThereWereConfirmationsStayInForce) {
+  bring_to(3);
+  write_alice();
+  books_->run("INSERT INTO user_addresses VALUES (1, '203.0.113.0/24', 5)");
+  const auto ledger = books_->open();
+  value_of(ledger->migrate());
+  const auto lists = value_of(ledger->networks(std::nullopt));
+  EXPECT_EQ(lists.at(0).networks.at(0).confirmed_at, WallTime(5ms));
 }
 
 TEST_P(Migrations, ACallBeforeThemIsRefusedAndNotFatal) {

@@ -12,13 +12,20 @@ class Networks : public LedgerContract {
  protected:
   static Cidr network(std::string_view text) { return Cidr::parse(text).value(); }
   NetworkChange add(const User& user, std::string_view text, WallTime at = new_year) {
-    return value_of(ledger().add_network(user.id, network(text), at));
+    return value_of(ledger().add_network(user.id, network(text), NetworkClaim::of_operator, at));
+  }
+  /// As users do; to be confirmed.
+  NetworkChange claim(const User& user, std::string_view text, WallTime at = new_year) {
+    return value_of(ledger().add_network(user.id, network(text), NetworkClaim::of_user, at));
+  }
+  LedgerResult<NetworkChange> confirm(const User& user, std::string_view text, WallTime at = new_year) {
+    return ledger().confirm_network(user.id, network(text), at);
   }
   NetworkChange remove(const User& user, std::string_view text) {
     return value_of(ledger().remove_network(user.id, network(text), new_year));
   }
   std::string refusal_to(const User& user, std::string_view text) {
-    return refusal_of(ledger().add_network(user.id, network(text), new_year));
+    return refusal_of(ledger().add_network(user.id, network(text), NetworkClaim::of_user, new_year));
   }
   static std::vector<std::string> texts(const NetworkList& list) {
     std::vector<std::string> found;
@@ -69,12 +76,63 @@ TEST_P(Networks, TakingOneBackThatIsNotListedChangesNothing) {
 TEST_P(Networks, OneIsOneUsersUntilHeTakesItBack) {
   const User alice = user_with("alice", Credits()), bob = user_with("bob", Credits());
   add(alice, "203.0.113.0/24");
-  EXPECT_EQ(refusal_to(bob, "203.0.113.0/24"), "already_exists");
-  add(bob, "203.0.113.0/25");
-  EXPECT_EQ(listed(bob), std::vector<std::string>{"203.0.113.0/25"}) << "another one, inside the first";
+  add(alice, "2001:db8::/48");
+  for (const std::string_view overlapping :
+       {"203.0.113.0/24", "203.0.113.128/25", "203.0.113.255", "203.0.112.0/23", "2001:db8:0:1::/64"})
+    EXPECT_EQ(refusal_to(bob, overlapping), "already_exists") << overlapping;
+  for (const std::string_view beside : {"203.0.112.0/24", "203.0.114.0/24", "2001:db8:1::/48", "::cb00:7100"})
+    EXPECT_EQ(refusal_to(bob, beside), "ok") << beside;
+  EXPECT_EQ(add(alice, "203.0.113.7").outcome, Outcome::changed) << "his own may overlap";
+  remove(alice, "203.0.113.7");
   remove(alice, "203.0.113.0/24");
   add(bob, "203.0.113.0/24");
-  EXPECT_EQ(refusal_to(alice, "203.0.113.0/24"), "already_exists");
+  EXPECT_EQ(refusal_to(alice, "203.0.113.7"), "already_exists");
+}
+
+TEST_P(Networks, OfAUserAreToBeConfirmedThoseOfTheOperatorAreNot) {
+  const User alice = user_with("alice", Credits());
+  EXPECT_EQ(claim(alice, "203.0.113.7").list.networks.at(0).confirmed_at, std::nullopt);
+  const auto confirmed = value_of(confirm(alice, "203.0.113.7", new_year + 1h));
+  EXPECT_EQ(confirmed.outcome, Outcome::changed);
+  EXPECT_EQ(confirmed.list.networks.at(0).confirmed_at, new_year + 1h);
+  EXPECT_EQ(confirmed.list.networks.at(0).added_at, new_year);
+  const auto again = value_of(confirm(alice, "203.0.113.7", new_year + 2h));
+  EXPECT_EQ(again.outcome, Outcome::as_before);
+  EXPECT_EQ(again.list.change, confirmed.list.change) << "nobody has to be told";
+  EXPECT_EQ(again.list.networks.at(0).confirmed_at, new_year + 1h);
+
+  EXPECT_EQ(add(alice, "203.0.113.8").list.networks.at(1).confirmed_at, new_year);
+  claim(alice, "203.0.113.9");
+  const auto vouched = add(alice, "203.0.113.9", new_year + 3h);
+  EXPECT_EQ(vouched.outcome, Outcome::changed) << "the operator confirms it";
+  EXPECT_EQ(vouched.list.networks.at(2).confirmed_at, new_year + 3h);
+  EXPECT_EQ(refusal_of(confirm(alice, "203.0.113.10")), "not_found");
+}
+
+TEST_P(Networks, ThatAreToBeConfirmedKeepNobodyOut) {
+  const User alice = user_with("alice", Credits()), mallory = user_with("mallory", Credits());
+  claim(mallory, "203.0.113.7");
+  claim(mallory, "203.0.113.0/24");
+  claim(alice, "203.0.113.7");
+  EXPECT_EQ(value_of(confirm(alice, "203.0.113.7")).outcome, Outcome::changed);
+  EXPECT_EQ(refusal_of(confirm(mallory, "203.0.113.7")), "already_exists");
+  EXPECT_EQ(refusal_of(confirm(mallory, "203.0.113.0/24")), "already_exists") << "hers is inside";
+  EXPECT_EQ(refusal_to(mallory, "203.0.113.7"), "already_exists") << "and he is told so";
+  for (const ListedNetwork& one : value_of(ledger().networks(mallory.id)).at(0).networks)
+    EXPECT_EQ(one.confirmed_at, std::nullopt);
+  remove(alice, "203.0.113.7");
+  EXPECT_EQ(value_of(confirm(mallory, "203.0.113.0/24")).outcome, Outcome::changed);
+}
+
+TEST_P(Networks, AConfirmationIsToldToTheOtherNodes) {
+  const User alice = user_with("alice", Credits());
+  claim(alice, "203.0.113.7");
+  const ChangeMark before = mark();
+  const auto confirmed = value_of(confirm(alice, "203.0.113.7"));
+  const auto news = value_of(ledger().changes_since(node, before));
+  ASSERT_EQ(news.networks.size(), 1U);
+  EXPECT_EQ(news.networks[0].change, confirmed.list.change);
+  EXPECT_EQ(news.networks[0].networks.at(0).confirmed_at, new_year);
 }
 
 TEST_P(Networks, AUserListsThirtyTwoAndNoMore) {
@@ -100,7 +158,9 @@ TEST_P(Networks, WhatNoClientComesFromIsInvalid) {
 
 TEST_P(Networks, OfNobodyAreNotFound) {
   const UserId nobody{999};
-  EXPECT_EQ(refusal_of(ledger().add_network(nobody, network("203.0.113.7"), new_year)), "not_found");
+  EXPECT_EQ(refusal_of(ledger().add_network(nobody, network("203.0.113.7"), NetworkClaim::of_user, new_year)),
+            "not_found");
+  EXPECT_EQ(refusal_of(ledger().confirm_network(nobody, network("203.0.113.7"), new_year)), "not_found");
   EXPECT_EQ(refusal_of(ledger().remove_network(nobody, network("203.0.113.7"), new_year)), "not_found");
   EXPECT_EQ(refusal_of(ledger().networks(nobody)), "not_found");
 }
@@ -146,21 +206,25 @@ TEST_P(Networks, AChangeIsToldWithAllThatTheUserHasListed) {
   }
 }
 
-// Each of them sees the same network free; in the end one of them has it.
-TEST_P(Networks, OfManyWhoListOneAtTheSameMomentOneHasIt) {
+// Each of them sees the same addresses free; in the end one of them has them.
+TEST_P(Networks, OfManyThatOverlapAndAreConfirmedAtTheSameMomentOneIs) {
   constexpr int rounds = 20;
   std::vector<User> users;
   for (const std::string name : {"alice", "bob", "carol", "dave"})
     users.push_back(user_with(name, Credits()));
-  std::atomic<int> listed_it = 0;
+  std::atomic<int> confirmed = 0;
   std::vector<std::thread> threads;
-  for (const User& user : users) {
-    threads.emplace_back([&, user] {
+  for (std::size_t number = 0; number < users.size(); ++number) {
+    threads.emplace_back([&, user = users[number], bits = std::to_string(24 + number)] {
       const auto own = books().open();
       for (int round = 0; round < rounds; ++round) {
-        const auto done = own->add_network(user.id, network("203.0.113." + std::to_string(round)), new_year);
+        const Cidr one = network("203.0." + std::to_string(round) + ".0/" + bits);
+        if (round % 2 == 0 && !own->add_network(user.id, one, NetworkClaim::of_user, new_year).ok()) continue;
+        const auto done = round % 2 == 0
+                              ? own->confirm_network(user.id, one, new_year)
+                              : own->add_network(user.id, one, NetworkClaim::of_operator, new_year);
         if (done.ok()) {
-          ++listed_it;
+          ++confirmed;
         } else {
           EXPECT_EQ(refusal_of(done), "already_exists");
         }
@@ -168,10 +232,11 @@ TEST_P(Networks, OfManyWhoListOneAtTheSameMomentOneHasIt) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(listed_it, rounds);
-  std::size_t rows = 0;
-  for (const NetworkList& list : value_of(ledger().networks(std::nullopt))) rows += list.networks.size();
-  EXPECT_EQ(rows, std::size_t{rounds});
+  EXPECT_EQ(confirmed, rounds);
+  int found = 0;
+  for (const NetworkList& list : value_of(ledger().networks(std::nullopt)))
+    for (const ListedNetwork& one : list.networks) found += one.confirmed_at ? 1 : 0;
+  EXPECT_EQ(found, rounds);
 }
 
 }  // namespace

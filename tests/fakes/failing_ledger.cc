@@ -89,8 +89,13 @@ LedgerResult<std::vector<std::optional<Standing>>> FailingLedger::standings(
   return attempt([&] { return ledger_->standings(names, session_limit); });
 }
 
-LedgerResult<NetworkChange> FailingLedger::add_network(UserId user, const Cidr& network, WallTime at) {
-  return attempt([&] { return ledger_->add_network(user, network, at); });
+LedgerResult<NetworkChange> FailingLedger::add_network(UserId user, const Cidr& network, NetworkClaim claim,
+                                                       WallTime at) {
+  return attempt([&] { return ledger_->add_network(user, network, claim, at); });
+}
+
+LedgerResult<NetworkChange> FailingLedger::confirm_network(UserId user, const Cidr& network, WallTime at) {
+  return attempt([&] { return ledger_->confirm_network(user, network, at); });
 }
 
 LedgerResult<NetworkChange> FailingLedger::remove_network(UserId user, const Cidr& network, WallTime at) {

@@ -62,7 +62,10 @@ class FailingLedger : public billing::Ledger {
       std::span<const std::string> names, std::uint32_t session_limit) override;
 
   billing::LedgerResult<billing::NetworkChange> add_network(billing::UserId user, const Cidr& network,
+                                                            billing::NetworkClaim claim,
                                                             WallTime at) override;
+  billing::LedgerResult<billing::NetworkChange> confirm_network(billing::UserId user, const Cidr& network,
+                                                                WallTime at) override;
   billing::LedgerResult<billing::NetworkChange> remove_network(billing::UserId user, const Cidr& network,
                                                                WallTime at) override;
   billing::LedgerResult<std::vector<billing::NetworkList>> networks(

@@ -14,6 +14,8 @@ class ListedAddress : public ForeignWorld {
   void list_ours() const {
     const auto answer = metered_.client(alice_).post("/api/addresses", R"({"network": "127.0.0.1"})");
     ASSERT_EQ(answer.status(), 201) << answer.response.body.content;
+    // It counts from when the token has come from there.
+    ASSERT_EQ(metered_.fetch_status({alice_.name, alice_.token}, origin_), 200);
   }
 };
 

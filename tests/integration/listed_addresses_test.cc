@@ -11,10 +11,29 @@ namespace {
 const IpAddress listed = IpAddress::parse("127.0.0.2").value();
 const IpAddress unlisted = IpAddress::parse("127.0.0.3").value();
 
-void list(const MeteredProxy& node, const Account& account, const std::string& network) {
+void claim(const MeteredProxy& node, const Account& account, const std::string& network) {
   const auto answer =
       node.client(account).post("/api/addresses", nlohmann::json{{"network", network}}.dump());
   ASSERT_EQ(answer.status(), 201) << answer.response.body.content;
+}
+
+/// The token, shown from there.
+int show_token(MeteredProxy& node, const Account& account, const Origin& origin, const IpAddress& from) {
+  RawClient client(node.proxy().address(), from);
+  client.send(get_as({account.name, account.token}, origin));
+  return read_response(client).status;
+}
+
+bool all_confirmed(const MeteredProxy& node, const Account& account) {
+  const auto addresses = node.client(account).get("/api/addresses").json().at("addresses");
+  return std::ranges::none_of(addresses, [](const auto& one) { return one.at("confirmed_at").is_null(); });
+}
+
+/// And confirms it, from `listed`.
+void list(MeteredProxy& node, const Account& account, const std::string& network, const Origin& origin) {
+  claim(node, account, network);
+  EXPECT_NE(show_token(node, account, origin, listed), 407);
+  ASSERT_TRUE(eventually([&] { return all_confirmed(node, account); }));
 }
 
 void take_back(const MeteredProxy& node, const Account& account, const std::string& path) {
@@ -54,8 +73,8 @@ INSTANTIATE_TEST_SUITE_P(On, ListedAddress, testing::Values(LedgerKind::sqlite, 
 
 TEST_P(ListedAddress, NeedsNoTokenByAnyWayIn) {
   EXPECT_EQ(forward(node_, origin_, listed), 407);
-  list(node_, alice_, "127.0.0.2");
-  EXPECT_EQ(forward(node_, origin_, listed), 200) << "at once where it was listed";
+  list(node_, alice_, "127.0.0.2", origin_);
+  EXPECT_EQ(forward(node_, origin_, listed), 200) << "at once where it was confirmed";
   EXPECT_EQ(connect(node_, origin_, listed), 200);
   EXPECT_EQ(socks(node_, origin_, listed), 0);
   EXPECT_TRUE(eventually([&] { return node_.live_sessions(alice_) == 1; })) << "all of it is one session";
@@ -65,9 +84,32 @@ TEST_P(ListedAddress, NeedsNoTokenByAnyWayIn) {
   EXPECT_EQ(socks(node_, origin_, unlisted), 255);
 }
 
+TEST_P(ListedAddress, CountsOnceTheTokenWasShownThere) {
+  claim(node_, alice_, "127.0.0.2");
+  EXPECT_EQ(show_token(node_, alice_, origin_, unlisted), 200);
+  EXPECT_EQ(forward(node_, origin_, listed), 407);
+  const Account mallory = node_.user("mallory", "1");
+  claim(node_, mallory, "127.0.0.0/24");
+  EXPECT_EQ(show_token(node_, alice_, origin_, listed), 200);
+  EXPECT_TRUE(eventually([&] { return forward(node_, origin_, listed) == 200; }));
+
+  EXPECT_EQ(show_token(node_, mallory, origin_, unlisted), 200);
+  EXPECT_TRUE(eventually([&] {
+    return node_.proxy().log().find("127.0.0.0/24 is not confirmed") != std::string::npos;
+  })) << "it would take alice's place";
+  EXPECT_EQ(forward(node_, origin_, unlisted), 407);
+}
+
+TEST_P(ListedAddress, OfWhoIsDisabledCountsForNothing) {
+  list(node_, alice_, "127.0.0.2", origin_);
+  EXPECT_EQ(forward(node_, origin_, listed), 200);
+  EXPECT_EQ(node_.proxy().paygctl({"user", "disable", alice_.name}).status.code, 0);
+  EXPECT_TRUE(eventually([&] { return forward(node_, origin_, listed) == 407; }));
+}
+
 TEST_P(ListedAddress, IsRefusedForMoneyAsItsUserIs) {
   const Account poor = node_.user("poor", "");
-  list(node_, poor, "127.0.0.2");
+  list(node_, poor, "127.0.0.2", origin_);
   EXPECT_EQ(forward(node_, origin_, listed), 402);
   EXPECT_EQ(connect(node_, origin_, listed), 402);
   EXPECT_EQ(socks(node_, origin_, listed), 2);
@@ -76,14 +118,14 @@ TEST_P(ListedAddress, IsRefusedForMoneyAsItsUserIs) {
 }
 
 TEST_P(ListedAddress, CountsForNothingBesideCredentials) {
-  list(node_, alice_, "127.0.0.2");
+  list(node_, alice_, "127.0.0.2", origin_);
   RawClient client(node_.proxy().address(), listed);
   client.send(get_as({alice_.name, "guess"}, origin_));
   EXPECT_EQ(read_response(client).status, 407);
 }
 
 TEST_P(ListedAddress, CountsForNothingBesideCredentialsThatCannotBeRead) {
-  list(node_, alice_, "127.0.0.2");
+  list(node_, alice_, "127.0.0.2", origin_);
   const std::string right = "Proxy-Authorization: " + basic_credentials(alice_.name, alice_.token) + "\r\n";
   for (const std::string& fields :
        {std::string("Proxy-Authorization: Bearer abc\r\n"), std::string("Proxy-Authorization: Basic !!!\r\n"),
@@ -96,7 +138,7 @@ TEST_P(ListedAddress, CountsForNothingBesideCredentialsThatCannotBeRead) {
 
 TEST_P(ListedAddress, ThatIsTakenBackEndsWithTheNextRequestAndLeavesTunnelsAlone) {
   const Origin echo(scripts::echo());
-  list(node_, alice_, "127.0.0.0/24");
+  list(node_, alice_, "127.0.0.0/24", origin_);
   RawClient kept_alive(node_.proxy().address(), listed), tunnel(node_.proxy().address(), listed);
   kept_alive.send(get(origin_));
   EXPECT_EQ(read_response(kept_alive).status, 200);
@@ -139,19 +181,19 @@ class TwoNodes : public testing::Test {
 };
 
 TEST_F(TwoNodes, HearOfListedAddressesFromEachOther) {
-  list(a_, alice_, "127.0.0.2");
+  list(a_, alice_, "127.0.0.2", origin_);
   EXPECT_TRUE(eventually([&] { return forward(b_, origin_, listed) == 200; }));
   const Account bob = b_.user("bob", "1");
   EXPECT_EQ(b_.client(bob).post("/api/addresses", R"({"network": "127.0.0.2"})").status(), 409);
   take_back(b_, alice_, "127.0.0.2");
   EXPECT_EQ(forward(b_, origin_, listed), 407);
   EXPECT_TRUE(eventually([&] { return forward(a_, origin_, listed) == 407; }));
-  list(a_, bob, "127.0.0.2");
+  list(a_, bob, "127.0.0.2", origin_);
   EXPECT_TRUE(eventually([&] { return forward(b_, origin_, listed) == 200; }));
 }
 
 TEST_F(TwoNodes, KnowWhatWasListedBeforeTheyStarted) {
-  list(a_, alice_, "127.0.0.2");
+  list(a_, alice_, "127.0.0.2", origin_);
   b_.proxy().terminate();
   b_.proxy().start_again();
   EXPECT_EQ(forward(b_, origin_, listed), 200);

@@ -32,6 +32,7 @@ TEST_F(Addresses, AreListedAndTakenBack) {
   EXPECT_EQ(added.status, 201);
   EXPECT_EQ(added.json().at("network"), "203.0.113.7/32");
   EXPECT_EQ(added.json().at("added_at"), "2026-11-22T13:00:00.000Z");
+  EXPECT_EQ(added.json().at("confirmed_at"), nullptr) << "his token has not come from there";
   EXPECT_EQ(added.headers.at("location"), "/api/addresses/203.0.113.7%2F32");
   EXPECT_EQ(add("203.0.113.7/32").status, 200) << "it is there already";
   add("2001:db8::/48");
@@ -63,10 +64,13 @@ TEST_F(Addresses, TellTheMeterAtOnce) {
 }
 
 TEST_F(Addresses, OfAnotherUserAreNotThere) {
-  add("203.0.113.7");
-  const Answer taken = add("203.0.113.7", "bob-token");
-  EXPECT_EQ(taken.status, 409);
-  EXPECT_EQ(taken.code(), "network_taken");
+  ASSERT_EQ(post("/api/admin/users/alice/addresses", operator_token, R"({"network": "203.0.113.7"})").status,
+            201);
+  for (const char* overlapping : {"203.0.113.7", "203.0.113.0/24"}) {
+    const Answer taken = add(overlapping, "bob-token");
+    EXPECT_EQ(taken.status, 409);
+    EXPECT_EQ(taken.code(), "network_taken");
+  }
   const Answer hidden = remove("203.0.113.7", "bob-token"), unknown = remove("203.0.113.8", "bob-token");
   EXPECT_EQ(hidden.status, 404);
   EXPECT_EQ(hidden.body, unknown.body);
@@ -108,6 +112,7 @@ TEST_F(Addresses, OfAnyUserAreTheOperatorsToo) {
   const std::string path = "/api/admin/users/bob/addresses";
   const Answer added = post(path, operator_token, R"({"network": "10.0.0.0/8"})");
   EXPECT_EQ(added.status, 201) << "wider than users may go";
+  EXPECT_EQ(added.json().at("confirmed_at"), "2026-11-22T13:00:00.000Z") << "the operator's word counts";
   EXPECT_EQ(listed("bob-token"), std::vector<std::string>{"10.0.0.0/8"});
   EXPECT_EQ(get(path, operator_token).json().at("addresses").size(), 1U);
   EXPECT_EQ(post(path, operator_token, R"({"network": "0.0.0.0/0"})").status, 422);

@@ -116,7 +116,9 @@ TEST_F(Paygctl, ListsAddressesForUsersAndTakesThemBack) {
 
   const Outcome taken = run({"address", "add", "bob", "203.0.113.7"});
   EXPECT_EQ(taken.code, 1);
-  EXPECT_EQ(taken.err, "paygctl: 203.0.113.7: already_exists: another user has listed this network\n");
+  EXPECT_EQ(taken.err,
+            "paygctl: 203.0.113.7: already_exists: "
+            "another user has a network that overlaps with this one\n");
   EXPECT_EQ(run({"address", "add", "bob", "0.0.0.0/0"}).code, 2);
   EXPECT_EQ(run({"address", "add", "carol", "203.0.113.8"}).code, 1);
   EXPECT_EQ(run({"address", "remove", "bob", "203.0.113.7"}).code, 1) << "it is not his";

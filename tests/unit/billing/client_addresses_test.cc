@@ -16,8 +16,12 @@ class ClientAddresses : public ::testing::Test {
   ClientAddresses() { list("203.0.113.0/24"); }
 
   static Cidr network(const std::string& text) { return Cidr::parse(text).value(); }
-  void list(const std::string& text) {
-    ASSERT_TRUE(rig.ledger().add_network(alice.id, network(text), rig.now()).ok());
+  void list(const std::string& text) { list(text, alice, NetworkClaim::of_operator); }
+  void list(const std::string& text, const User& user, NetworkClaim claim) {
+    ASSERT_TRUE(rig.ledger().add_network(user.id, network(text), claim, rig.now()).ok());
+  }
+  bool is_confirmed(const User& user) {
+    return rig.ledger().networks(user.id)->front().networks.at(0).confirmed_at.has_value();
   }
   void take_back(const std::string& text) {
     ASSERT_TRUE(rig.ledger().remove_network(alice.id, network(text), rig.now()).ok());
@@ -58,13 +62,50 @@ TEST_F(ClientAddresses, CountForNothingWhereThereAreCredentials) {
 
 TEST_F(ClientAddresses, OfWhoHasNoCreditsAreRefusedForMoney) {
   const User poor = rig.add_user("poor", "his secret", "0");
-  ASSERT_TRUE(rig.ledger().add_network(poor.id, network("198.51.100.1/32"), rig.now()).ok());
+  list("198.51.100.1/32", poor, NetworkClaim::of_operator);
   EXPECT_EQ(rig.admit(visitor("198.51.100.1")).denial.reason, Reason::payment_required);
 }
 
-TEST_F(ClientAddresses, OfWhoIsDisabledAreForbidden) {
+TEST_F(ClientAddresses, OfWhoIsDisabledSpeakForNobody) {
+  visitor();
   ASSERT_TRUE(rig.ledger().set_state(alice.id, UserState::disabled, rig.now()).ok());
-  EXPECT_EQ(rig.admit(visitor()).denial.reason, Reason::forbidden);
+  rig.eventually([&] { return !is_known("203.0.113.7"); });
+  EXPECT_EQ(rig.authenticate_from("203.0.113.7").denial.reason, Reason::bad_credentials);
+  ASSERT_TRUE(rig.ledger().set_state(alice.id, UserState::active, rig.now()).ok());
+  visitor();
+}
+
+TEST_F(ClientAddresses, ThatAUserListsSpeakForHimOnceHisTokenWasShownThere) {
+  const User bob = rig.add_user("bob", "his secret", "10");
+  list("198.51.100.0/24", bob, NetworkClaim::of_user);
+  // The news of it come in order.
+  list("192.0.2.1/32");
+  visitor("192.0.2.1");
+  EXPECT_FALSE(is_known("198.51.100.7"));
+  EXPECT_FALSE(rig.authenticate_from("198.51.100.7", "bob", "guess").ok());
+  EXPECT_TRUE(rig.authenticate_from("198.51.101.7", "bob", "his secret").ok()) << "from elsewhere";
+  EXPECT_TRUE(rig.authenticate_from("198.51.100.7", "alice", "secret").ok()) << "somebody else's";
+  EXPECT_FALSE(is_known("198.51.100.7"));
+
+  EXPECT_TRUE(rig.authenticate_from("198.51.100.7", "bob", "his secret").ok());
+  EXPECT_EQ(visitor("198.51.100.8").identity->user, bob.id.value);
+  EXPECT_TRUE(is_confirmed(bob));
+}
+
+TEST_F(ClientAddresses, ThatAreSomebodyElsesAlreadyStayHis) {
+  const User mallory = rig.add_user("mallory", "his secret", "10"),
+             bob = rig.add_user("bob", "a secret", "10");
+  take_back("203.0.113.0/24");
+  list("203.0.113.7/32", mallory, NetworkClaim::of_user);
+  list("192.0.2.1/32", bob, NetworkClaim::of_user);
+  list("203.0.113.0/24");
+  EXPECT_EQ(visitor().identity->user, alice.id.value);
+  EXPECT_TRUE(rig.authenticate_from("203.0.113.7", "mallory", "his secret").ok());
+  // One after the other: when bob's is confirmed, mallory was refused.
+  EXPECT_TRUE(rig.authenticate_from("192.0.2.1", "bob", "a secret").ok());
+  visitor("192.0.2.1");
+  EXPECT_EQ(visitor().identity->user, alice.id.value);
+  EXPECT_FALSE(is_confirmed(mallory));
 }
 
 TEST_F(ClientAddresses, ThatWereTakenBackSpeakForNobody) {
@@ -134,7 +175,10 @@ TEST_F(OwnLocation, HoldsInASessionThatIsLiveFromTheNextAdmissionOn) {
 
 TEST_F(OwnLocation, IsWhereThoseGoWhoComeWithoutAToken) {
   set(berlin);
-  ASSERT_TRUE(rig.ledger().add_network(alice.id, Cidr::parse("203.0.113.7").value(), rig.now()).ok());
+  ASSERT_TRUE(
+      rig.ledger()
+          .add_network(alice.id, Cidr::parse("203.0.113.7").value(), NetworkClaim::of_operator, rig.now())
+          .ok());
   rig.eventually([&] { return rig.authenticate_from("203.0.113.7").ok(); });
   EXPECT_EQ(rig.admit(rig.client_of(rig.authenticate_from("203.0.113.7"))).verdict->location, berlin);
 }

@@ -84,6 +84,7 @@ class LargeSpool : public testing::Test {
     return {.on_ready = [this](const auto&) { ready.set(); },
             .on_users_changed = [](const auto&) {},
             .on_networks_read = [](const auto&, auto) {},
+            .on_network_confirmed = [](const auto&) {},
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
             .on_spool_settled = [this](const auto& charges) { settled += charges.size(); },

@@ -13,7 +13,13 @@ NetworkList list_of(UserId user, std::int64_t change, const std::vector<std::str
   NetworkList list{
       .user = user, .user_name = user == alice ? "alice" : "bob", .change = change, .networks = {}};
   for (const std::string& network : networks)
-    list.networks.push_back({.network = Cidr::parse(network).value(), .added_at = {}});
+    list.networks.push_back(
+        {.network = Cidr::parse(network).value(), .added_at = {}, .confirmed_at = WallTime()});
+  return list;
+}
+
+NetworkList unconfirmed(NetworkList list) {
+  for (ListedNetwork& one : list.networks) one.confirmed_at.reset();
   return list;
 }
 
@@ -22,6 +28,14 @@ class Index : public ::testing::Test {
   std::string owner_of(std::string_view address) const {
     const auto owner = index.find(IpAddress::parse(address).value());
     return owner ? owner->name : "nobody";
+  }
+
+  /// Those of alice that are to be confirmed since she was seen there.
+  std::vector<std::string> seen_at(std::string_view address, UserId user = alice) {
+    std::vector<std::string> networks;
+    for (const Cidr& one : index.take_unconfirmed(user, IpAddress::parse(address).value()))
+      networks.push_back(one.to_string());
+    return networks;
   }
 
   NetworkIndex index{7};
@@ -62,6 +76,35 @@ TEST_F(Index, ForgetsWhatIsNoLongerListed) {
   EXPECT_EQ(owner_of("203.0.113.8"), "alice");
   index.follow({list_of(alice, 3, {})}, 3);
   EXPECT_EQ(index.size(), 0U);
+}
+
+TEST_F(Index, GivesNobodyWhatIsToBeConfirmed) {
+  index.follow({unconfirmed(list_of(alice, 1, {"203.0.113.7/32"}))}, 1);
+  EXPECT_EQ(owner_of("203.0.113.7"), "nobody");
+  EXPECT_EQ(index.size(), 0U);
+  index.follow({list_of(alice, 2, {"203.0.113.7/32"})}, 2);
+  EXPECT_EQ(owner_of("203.0.113.7"), "alice");
+  index.follow({unconfirmed(list_of(alice, 3, {"203.0.113.7/32"}))}, 3);
+  EXPECT_EQ(owner_of("203.0.113.7"), "nobody");
+}
+
+TEST_F(Index, TellsOnceOfWhatIsToBeConfirmedUntilSomethingChanges) {
+  using Networks = std::vector<std::string>;
+  index.follow({unconfirmed(list_of(alice, 1, {"203.0.113.0/24", "203.0.113.7/32", "198.51.100.7/32"})),
+                list_of(bob, 2, {"10.0.0.0/8"})},
+               2);
+  EXPECT_EQ(seen_at("192.0.2.1"), Networks());
+  EXPECT_EQ(seen_at("203.0.113.7", bob), Networks()) << "nothing of his";
+  EXPECT_EQ(seen_at("10.0.0.1", bob), Networks()) << "confirmed already";
+  EXPECT_EQ(seen_at("203.0.113.8"), Networks{"203.0.113.0/24"});
+  EXPECT_EQ(seen_at("::ffff:203.0.113.7"), Networks{"203.0.113.7/32"});
+  EXPECT_EQ(seen_at("203.0.113.7"), Networks()) << "told already";
+  index.follow({unconfirmed(list_of(alice, 3, {"203.0.113.7/32"}))}, 3);
+  EXPECT_EQ(seen_at("203.0.113.7"), Networks{"203.0.113.7/32"});
+  EXPECT_EQ(seen_at("198.51.100.7"), Networks()) << "taken back";
+  index.follow({unconfirmed(list_of(alice, 4, {"203.0.113.7/32"}))}, 4);
+  index.follow({list_of(alice, 5, {})}, 5);
+  EXPECT_EQ(seen_at("203.0.113.7"), Networks());
 }
 
 TEST_F(Index, HearsOfAHandOverInWhateverOrderItIsTold) {

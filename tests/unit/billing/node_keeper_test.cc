@@ -84,6 +84,7 @@ class Keeper : public testing::Test {
     return {.on_ready = [this](const auto&) { ready.set(); },
             .on_users_changed = [](const auto&) {},
             .on_networks_read = [](const auto&, auto) {},
+            .on_network_confirmed = [](const auto&) {},
             .on_user_confirmed = [](const User&) {},
             .on_session_ended = [](SessionId) {},
             .on_spool_settled = [](const auto&) {},
@@ -114,6 +115,7 @@ TEST_F(Keeper, ConfirmsAChangeAtTheEndOfItsTimeHoweverLongALookTakes) {
                      // Longer than any change is confirmed for.
                      .on_users_changed = [&](const auto&) { host.fake_clock.advance(1h); },
                      .on_networks_read = [](const auto&, auto) {},
+                     .on_network_confirmed = [](const auto&) {},
                      .on_user_confirmed =
                          [&](const User& user) {
                            if (user.name == "bob") return bob_was_confirmed.set();
@@ -163,6 +165,7 @@ TEST_F(Keeper, TellsAllThatOneLookFoundInOneGo) {
                     {.on_ready = [&](const auto&) { ready.set(); },
                      .on_users_changed = note,
                      .on_networks_read = [](const auto&, auto) {},
+                     .on_network_confirmed = [](const auto&) {},
                      .on_user_confirmed = [](const User&) {},
                      .on_session_ended = [](SessionId) {},
                      .on_spool_settled = [](const auto&) {},

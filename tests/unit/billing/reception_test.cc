@@ -104,7 +104,7 @@ class ReceptionOfMany : public ::testing::Test {
   SessionTable table{100, 1};
   StandingReader reader{failing(factory, faults), health};
   NetworkIndex networks{1};
-  Reception reception{{host.clock(), table, users, networks, reader, health, 1}};
+  Reception reception{{host.clock(), table, users, networks, reader, health, 1, {}}};
 
  private:
   int references_ = 0;
@@ -228,7 +228,7 @@ TEST_F(ReceptionOfMany, WhoIsStillReadAboutWhenItClosesIsRefused) {
   std::function<void()> close;
   StandingReader slow{[&] { return std::make_unique<InterruptedLedger>(factory(), [&] { close(); }); },
                       health};
-  Reception closing{{host.clock(), table, users, networks, slow, health, 1}};
+  Reception closing{{host.clock(), table, users, networks, slow, health, 1, {}}};
   close = [&] { closing.close(); };
   closing.set_terms({.minimum_to_start = *Credits::parse("0.80"), .resume_window = 10min});
   closing.open();

@@ -36,7 +36,8 @@ plugin::ExitReport Exit::report() const {
           .location = location_,
           .weight = weight(),
           .state = up ? plugin::ExitState::up : plugin::ExitState::down,
-          .why_down = health_.why_down()};
+          .why_down = health_.why_down(),
+          .carries_udp = can_carry(ExitUse::udp)};
 }
 
 HostAndPort parse_host_and_port(const std::string& text) {

@@ -25,11 +25,13 @@ constexpr std::array parts{Part{"country", &Location::country}, Part{"state", &L
                            Part{"city", &Location::city}, Part{"isp", &Location::isp}};
 
 struct Count {
-  std::size_t all = 0, up = 0;
+  std::size_t all = 0, up = 0, up_for_udp = 0;
 
   void add(const ExitReport& exit) {
     ++all;
-    if (exit.state == ExitState::up) ++up;
+    if (exit.state != ExitState::up) return;
+    ++up;
+    if (exit.carries_udp) ++up_for_udp;
   }
 };
 
@@ -55,7 +57,7 @@ void write(JsonWriter& json, const Location& location) {
 }
 
 void write(JsonWriter& json, const Count& count) {
-  json.number("exits", count.all).number("exits_up", count.up);
+  json.number("exits", count.all).number("exits_up", count.up).number("exits_up_for_udp", count.up_for_udp);
 }
 
 void write_default(JsonWriter& json, const Location& location, const std::vector<ExitReport>& exits) {
@@ -166,9 +168,10 @@ Reply set_default_location(const Call& call) {
   if (auto refused = refuse_where_nobody_stands(*location, exits)) return *std::move(refused);
   const auto done = call.ledger.set_location(call.caller.user.id, *location, call.now());
   if (!done.ok()) return problem(done.error());
-  User user = call.caller.user;
-  user.location = *location;
-  call.metering.user_changed(user);
+  // As he stands now: what was read before the call may have been changed by somebody else since.
+  const auto user = call.ledger.find_user(call.caller.user.name);
+  if (!user.ok()) return problem(user.error());
+  call.metering.user_changed(*user);
   JsonWriter json;
   json.begin_object();
   write_default(json, *location, exits);

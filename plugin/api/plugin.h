@@ -240,6 +240,7 @@ struct ExitReport {
   unsigned weight = 1;
   ExitState state = ExitState::up;
   std::string why_down;  ///< one line; empty when up
+  bool carries_udp = false;
 };
 
 /// What the proxy offers a plugin. Outlives it. Every method is thread-safe and does not block.

@@ -13,7 +13,13 @@ ExitReport exit_in(const std::string& name, plugin::Location location, ExitState
           .location = std::move(location),
           .weight = 2,
           .state = state,
-          .why_down = state == ExitState::up ? "" : "refused"};
+          .why_down = state == ExitState::up ? "" : "refused",
+          .carries_udp = true};
+}
+
+ExitReport without_udp(ExitReport exit) {
+  exit.carries_udp = false;
+  return exit;
 }
 
 class Locations : public AdminPort {
@@ -27,7 +33,7 @@ class Locations : public AdminPort {
          exit_in("fr", {.country = "fr", .state = "", .city = "", .isp = ""}, ExitState::down),
          exit_in("anywhere", {}),
          exit_in("b1", {.country = "de", .state = "be", .city = "berlin", .isp = "net_a"}, ExitState::down),
-         exit_in("m", {.country = "de", .state = "by", .city = "muenchen", .isp = ""})});
+         without_udp(exit_in("m", {.country = "de", .state = "by", .city = "muenchen", .isp = ""}))});
   }
   json shown() { return get("/api/locations", "alice-token").json(); }
   Answer set(const std::string& body) {
@@ -51,10 +57,11 @@ TEST_F(Locations, AreShownPlaceByPlaceWithTheirExits) {
   EXPECT_EQ(answer.at("user"), "alice");
   EXPECT_EQ(answer.at("exits"), 5);
   EXPECT_EQ(answer.at("exits_up"), 3);
+  EXPECT_EQ(answer.at("exits_up_for_udp"), 2);
   const json expected = json::parse(R"([
-    {"country": "de", "state": "be", "city": "berlin", "isp": "net_a", "exits": 2, "exits_up": 1},
-    {"country": "de", "state": "by", "city": "muenchen", "isp": null, "exits": 1, "exits_up": 1},
-    {"country": "fr", "state": null, "city": null, "isp": null, "exits": 1, "exits_up": 0}])");
+    {"country": "de", "state": "be", "city": "berlin", "isp": "net_a", "exits": 2, "exits_up": 1, "exits_up_for_udp": 1},
+    {"country": "de", "state": "by", "city": "muenchen", "isp": null, "exits": 1, "exits_up": 1, "exits_up_for_udp": 0},
+    {"country": "fr", "state": null, "city": null, "isp": null, "exits": 1, "exits_up": 0, "exits_up_for_udp": 0}])");
   EXPECT_EQ(answer.at("locations"), expected) << answer;
 }
 
@@ -85,7 +92,7 @@ TEST_F(Locations, OneIsTheUsersOwnUntilAnotherOneIs) {
   const Answer answer = set(R"({"country": "DE", "city": "berlin", "isp": null})");
   EXPECT_EQ(answer.status, 200);
   const json expected = json::parse(
-      R"({"country": "de", "state": null, "city": "berlin", "isp": null, "exits": 2, "exits_up": 1})");
+      R"({"country": "de", "state": null, "city": "berlin", "isp": null, "exits": 2, "exits_up": 1, "exits_up_for_udp": 1})");
   EXPECT_EQ(answer.json().at("default"), expected);
   EXPECT_EQ(shown().at("default"), expected);
   EXPECT_EQ(kept(), (plugin::Location{.country = "de", .state = "", .city = "berlin", .isp = ""}));

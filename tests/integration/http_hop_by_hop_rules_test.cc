@@ -65,16 +65,19 @@ TEST_P(HopByHop, ConnectionCannotTakeTheHostAway) {
 
 TEST_P(HopByHop, FieldsOfAResponseStayWithTheProxy) {
   const Origin origin(
-      scripts::answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, X-Private\r\n"
+      scripts::answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+                      "Connection: keep-alive, connection, X-Private, content-length\r\n"
                       "X-Private: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n"
                       "Trailer: X-T\r\nUpgrade: h2c\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
                       "X-Kept: yes\r\n\r\nok"));
   const auto response = ask(get(origin));
   EXPECT_EQ(response.status, 200);
-  for (const char* name : {"X-Private", "Keep-Alive", "Trailer", "Upgrade", "Proxy-Authenticate"}) {
+  for (const char* name :
+       {"X-Private", "Keep-Alive", "Proxy-Connection", "Trailer", "Upgrade", "Proxy-Authenticate"}) {
     EXPECT_FALSE(response.head.has(name)) << response.head.raw;
   }
   EXPECT_EQ(response.field("X-Kept"), "yes");
+  EXPECT_EQ(response.field("Content-Length"), "2");
   EXPECT_EQ(response.body.content, "ok");
 }
 

@@ -12,6 +12,13 @@ nlohmann::json AdminAnswer::json() const {
   return parsed;
 }
 
+double metric_in(std::string_view metrics, std::string_view name) {
+  const std::string start = "\n" + std::string(name) + " ";
+  const auto found = metrics.find(start);
+  if (found == std::string_view::npos) throw HarnessError("no metric " + std::string(name));
+  return std::stod(std::string(metrics.substr(found + start.size(), 40)));
+}
+
 AdminClient::AdminClient(const SocketAddress& server, std::string token)
     : server_(server), token_(std::move(token)) {}
 
@@ -58,11 +65,7 @@ std::int64_t AdminClient::balance_units() const {
 }
 
 double AdminClient::metric(std::string_view name) const {
-  const std::string text = succeed(get("/metrics")).response.body.content;
-  const std::string start = "\n" + std::string(name) + " ";
-  const auto found = text.find(start);
-  if (found == std::string::npos) throw HarnessError("no metric " + std::string(name));
-  return std::stod(text.substr(found + start.size()));
+  return metric_in(succeed(get("/metrics")).response.body.content, name);
 }
 
 }  // namespace payg::test

@@ -20,6 +20,10 @@ struct AdminAnswer {
   nlohmann::json json() const;
 };
 
+/// Of the text of /metrics: the sample of a metric that has no labels. Throws HarnessError when there is
+/// none.
+double metric_in(std::string_view metrics, std::string_view name);
+
 /// JSON over HTTP with the admin port, one connection for each call, as one user or as the operator.
 class AdminClient {
  public:
@@ -40,7 +44,7 @@ class AdminClient {
   void add_credits(const std::string& name, const std::string& credits) const;
   /// As the user.
   std::int64_t balance_units() const;
-  /// Of /metrics: the sample of a metric that has no labels. Throws HarnessError when there is none.
+  /// metric_in() what /metrics says now.
   double metric(std::string_view name) const;
 
  private:

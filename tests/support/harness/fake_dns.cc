@@ -56,6 +56,12 @@ void append_record(std::string& out, const IpAddress& address) {
   out.append(reinterpret_cast<const char*>(address.bytes().data()), length);
 }
 
+std::vector<IpAddress> addresses_of(const std::vector<std::string>& literals) {
+  std::vector<IpAddress> addresses;
+  for (const auto& literal : literals) addresses.push_back(IpAddress::parse(literal).value());
+  return addresses;
+}
+
 }  // namespace
 
 FakeDns::FakeDns() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -78,7 +84,17 @@ FakeDns::~FakeDns() {
 
 void FakeDns::set(const std::string& name, const std::vector<std::string>& literals) {
   Entry entry;
-  for (const auto& literal : literals) entry.addresses.push_back(IpAddress::parse(literal).value());
+  entry.addresses = addresses_of(literals);
+  const std::lock_guard lock(mutex_);
+  entries_[name] = entry;
+}
+
+void FakeDns::set_rebinding(const std::string& name, const std::vector<std::string>& first,
+                            const std::vector<std::string>& later) {
+  Entry entry;
+  entry.addresses = addresses_of(later);
+  entry.first = addresses_of(first);
+  entry.first_for = {type_a, type_aaaa};
   const std::lock_guard lock(mutex_);
   entries_[name] = entry;
 }
@@ -91,7 +107,7 @@ void FakeDns::set_silent_for_ipv6(const std::string& name, const std::vector<std
 
 void FakeDns::set_silent(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  entries_[name] = Entry{.addresses = {}, .silent = true};
+  entries_[name] = Entry{.addresses = {}, .first = {}, .first_for = {}, .silent = true};
 }
 
 int FakeDns::questions(const std::string& name) const {
@@ -127,7 +143,8 @@ std::string FakeDns::reply_to(std::string_view query) {
   std::string records;
   std::size_t count = 0;
   if (found != entries_.end()) {
-    for (const auto& address : found->second.addresses) {
+    Entry& entry = found->second;
+    for (const auto& address : entry.first_for.erase(question->type) == 1 ? entry.first : entry.addresses) {
       if (question->type != (address.is_v4() ? type_a : type_aaaa)) continue;
       append_record(records, address);
       ++count;

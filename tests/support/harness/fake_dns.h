@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -25,6 +26,9 @@ class FakeDns {
   void set(const std::string& name, const std::vector<std::string>& literals);
   /// Answers for IPv4 only; questions for the name's IPv6 addresses are not answered until the next set().
   void set_silent_for_ipv6(const std::string& name, const std::vector<std::string>& literals);
+  /// The first question for addresses of each family is answered with `first`, all others with `later`.
+  void set_rebinding(const std::string& name, const std::vector<std::string>& first,
+                     const std::vector<std::string>& later);
   /// Questions for `name` are never answered.
   void set_silent(const std::string& name);
 
@@ -35,6 +39,8 @@ class FakeDns {
  private:
   struct Entry {
     std::vector<IpAddress> addresses;
+    std::vector<IpAddress> first;
+    std::set<std::uint16_t> first_for;  ///< types of questions to be answered with `first`
     bool silent = false;
     bool silent_for_ipv6 = false;
   };

@@ -139,4 +139,12 @@ HttpResponse read_final_response(Stream& stream, std::string_view method) {
   }
 }
 
+std::string proxy_error(const HttpResponse& response) {
+  constexpr std::string_view sign = "; error=";
+  const std::string status = response.field("Proxy-Status").value_or("");
+  const auto found = status.find(sign);
+  if (found == std::string::npos) return "";
+  return status.substr(found + sign.size(), status.find(';', found + 1) - found - sign.size());
+}
+
 }  // namespace payg::test

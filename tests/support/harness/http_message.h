@@ -47,6 +47,10 @@ HttpResponse read_response(Stream& stream, std::string_view method = "GET");
 /// The next response that is not an interim one.
 HttpResponse read_final_response(Stream& stream, std::string_view method = "GET");
 
+/// What the Proxy-Status of a response names as the error (RFC 9209, section 2.1.1), all of it; empty:
+/// nothing.
+std::string proxy_error(const HttpResponse& response);
+
 /// Reads a chunked body up to its last CRLF, into both raw and content.
 HttpBody read_chunked_body(Stream& stream);
 HttpBody read_sized_body(Stream& stream, std::size_t length);

@@ -93,9 +93,15 @@ TEST_F(AdminPort, CountsSessionsAndChargesInItsMetrics) {
   const auto answer = AdminClient(metered_.proxy().admin_address()).get("/metrics");
   EXPECT_EQ(answer.status(), 200);
   const std::string& text = answer.response.body.content;
-  for (const char* word :
-       {"connections", "bytes", "sessions", "charges", "_bucket{", "# TYPE ", "refus", "ledger"}) {
-    EXPECT_NE(text.find(word), std::string::npos) << "no " << word << " in\n" << text;
+  EXPECT_EQ(metric_in(text, "payg_sessions_started_total"), 1);
+  EXPECT_GE(metric_in(text, "payg_charges_total"), 1);
+  EXPECT_EQ(metric_in(text, "payg_ledger_up"), 1);
+  EXPECT_EQ(metric_in(text, "payg_proxy_connections_total"), 1);
+  for (const char* line :
+       {"\n# TYPE payg_charge_latency_seconds histogram\n",
+        "\npayg_charge_latency_seconds_bucket{le=\"+Inf\"} ", "\npayg_proxy_bytes_total{direction=\"down\"",
+        "\npayg_proxy_refusals_total{reason=\"payment_required\"} 0\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << "no " << line << " in\n" << text;
   }
 }
 
@@ -117,6 +123,78 @@ TEST_F(AdminPort, SurvivesClientsThatSendNonsenseOrLeave) {
   static_cast<void>(large.try_send("GET / HTTP/1.1\r\nX: " + std::string(1'000'000, 'a') + "\r\n\r\n"));
   large.reset();
   EXPECT_EQ(as_alice_.get("/api/credits/balance").status(), 200);
+}
+
+// ---- its parser of HTTP, which is evhttp's: what does it bound?
+
+class AdminParser : public AdminPort {
+ protected:
+  /// What is answered to `raw`, which may be too much for the port to hear all of it.
+  HttpResponse answer_to(const std::string& raw) {
+    RawClient client(metered_.proxy().admin_address());
+    static_cast<void>(client.try_send(raw));
+    return read_response(client);
+  }
+  /// A purchase by alice, which is one if all of it is heard: `fields` and `body` as they stand.
+  HttpResponse purchase(const std::string& fields, const std::string& body) {
+    return answer_to("POST /api/credits/purchase HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                     alice_.token + "\r\n" + fields + "\r\n" + body);
+  }
+  void expect_nothing_bought() const { EXPECT_EQ(metered_.balance_units(alice_), 0); }
+
+  static constexpr std::string_view order = R"({"amount":10})";
+};
+
+TEST_F(AdminParser, HearsAWholePurchase) {
+  EXPECT_EQ(purchase("Content-Length: 13\r\n", std::string(order)).status, 201);
+  EXPECT_EQ(purchase("Transfer-Encoding: chunked\r\n", "d\r\n" + std::string(order) + "\r\n0\r\n\r\n").status,
+            201);
+  EXPECT_EQ(metered_.balance_units(alice_), 20'000 * units_per_second);
+}
+
+TEST_F(AdminParser, HearsNoMoreThanSixteenKilobytesOfAHead) {
+  const std::string length = "Content-Length: 13\r\n";
+  const std::string much(15'000, 'a'), too_much(16 * 1024, 'a');
+  EXPECT_EQ(purchase(length + "X: " + much + "\r\n", std::string(order)).status, 201);
+  EXPECT_EQ(purchase(length + "X: " + too_much + "\r\n", std::string(order)).status, 400);
+  std::string many;  // the ends of lines are not counted
+  for (std::size_t size = 0; size < 16 * 1024; size += 4) many += "X: a\r\n";
+  EXPECT_EQ(purchase(length + many, std::string(order)).status, 400);
+  EXPECT_EQ(answer_to("GET /" + too_much + " HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 400);
+  EXPECT_EQ(answer_to("GET /" + too_much).status, 400) << "and does not wait for the end of the line";
+  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nX: " + too_much).status, 400);
+  EXPECT_EQ(metered_.balance_units(alice_), 10'000 * units_per_second);
+}
+
+TEST_F(AdminParser, HearsNoMoreThanSixtyFourKilobytesOfABody) {
+  const std::string spaces(64 * 1024 - order.size(), ' ');
+  const std::string largest = spaces + std::string(order), too_large = ' ' + largest;
+  EXPECT_EQ(purchase("Content-Length: 65536\r\n", largest).status, 201);
+  EXPECT_EQ(purchase("Content-Length: 65537\r\n", too_large).status, 413);
+  EXPECT_EQ(purchase("Transfer-Encoding: chunked\r\n", "10001\r\n" + too_large + "\r\n0\r\n\r\n").status,
+            413);
+  EXPECT_EQ(metered_.balance_units(alice_), 10'000 * units_per_second);
+}
+
+TEST_F(AdminParser, RefusesALengthThatNobodyMaySendBeforeItIsSent) {
+  EXPECT_EQ(purchase("Content-Length: 17000000\r\n", "").status, 413);
+  EXPECT_EQ(purchase("Content-Length: 17000000\r\nExpect: 100-continue\r\n", "").status, 413);
+  EXPECT_EQ(purchase("Content-Length: 9223372036854775807\r\n", "").status, 413);
+  EXPECT_EQ(purchase("Content-Length: 99999999999999999999\r\n", "").status, 413);
+  EXPECT_EQ(purchase("Transfer-Encoding: chunked\r\n", "1036640\r\n").status, 413);
+  EXPECT_EQ(purchase("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n").status, 413);
+  expect_nothing_bought();
+}
+
+TEST_F(AdminParser, RefusesAFramingThatCanBeReadInTwoWays) {
+  const std::string body(order), chunked = "d\r\n" + body + "\r\n0\r\n\r\n";
+  for (const char* fields :
+       {"Content-Length: 13\r\nTransfer-Encoding: chunked\r\n", "Content-Length: -1\r\n",
+        "Content-Length: 0xd\r\n", "Content-Length: 13, 13\r\n", "Content-Length: 13;\r\n"}) {
+    EXPECT_EQ(purchase(fields, body).status, 400) << fields;
+    EXPECT_EQ(purchase(fields, chunked).status, 400) << fields;
+  }
+  expect_nothing_bought();
 }
 
 // ---- on a Unix socket

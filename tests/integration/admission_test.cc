@@ -1,4 +1,5 @@
-// Who is let in, on every protocol and on every request, and what the others are told.
+// Who is let in, on every protocol and on every request, by plain TCP and by TLS, and what the others are
+// told.
 
 #include <nlohmann/json.hpp>
 
@@ -7,9 +8,11 @@
 namespace payg::test {
 namespace {
 
-class Admission : public testing::Test {
+class Admission : public testing::TestWithParam<Transport> {
  protected:
-  Admission() : metered_(LedgerKind::sqlite, BillingSettings{.increment = "1h"}) {}
+  Admission()
+      : metered_(LedgerKind::sqlite, BillingSettings{.increment = "1h"},
+                 ProxySettings{.transport = GetParam()}) {}
 
   std::string credentials(const Account& account) const {
     return "Proxy-Authorization: " + basic_credentials(account.name, account.token) + "\r\n";
@@ -25,7 +28,9 @@ class Admission : public testing::Test {
   MeteredProxy metered_;
 };
 
-TEST_F(Admission, WithoutCredentialsIsRefusedAs407WithTheSchemeToUse) {
+INSTANTIATE_TEST_SUITE_P(By, Admission, testing::ValuesIn(both_transports), name_of_transport);
+
+TEST_P(Admission, WithoutCredentialsIsRefusedAs407WithTheSchemeToUse) {
   RawClient client = connect();
   client.send(get(web_));
   const auto response = read_response(client);
@@ -35,7 +40,7 @@ TEST_F(Admission, WithoutCredentialsIsRefusedAs407WithTheSchemeToUse) {
   EXPECT_EQ(web_.connections(), 0);
 }
 
-TEST_F(Admission, A407LeavesTheConnectionUsable) {
+TEST_P(Admission, A407LeavesTheConnectionUsable) {
   const Account alice = metered_.user("alice", "10");
   RawClient client = connect();
   client.send(get(web_));
@@ -46,7 +51,7 @@ TEST_F(Admission, A407LeavesTheConnectionUsable) {
   EXPECT_EQ(read_response(client).status, 407) << "credentials are asked for with every request";
 }
 
-TEST_F(Admission, A407OnConnectLeavesTheConnectionUsable) {
+TEST_P(Admission, A407OnConnectLeavesTheConnectionUsable) {
   const Account alice = metered_.user("alice", "10");
   RawClient client = connect();
   client.send("CONNECT " + echo_.authority() + " HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -54,13 +59,13 @@ TEST_F(Admission, A407OnConnectLeavesTheConnectionUsable) {
   EXPECT_EQ(http_connect(client, echo_.authority(), alice.name, alice.token).status, 200);
 }
 
-TEST_F(Admission, TheCredentialsNeverReachTheOrigin) {
+TEST_P(Admission, TheCredentialsNeverReachTheOrigin) {
   const Account alice = metered_.user("alice", "10");
   EXPECT_EQ(metered_.fetch_status(alice, web_), 200);
   EXPECT_FALSE(web_.wait_for_requests(1)[0].head.has("Proxy-Authorization"));
 }
 
-TEST_F(Admission, AWrongTokenForALiveUserIsRefusedAndDisturbsHimNot) {
+TEST_P(Admission, AWrongTokenForALiveUserIsRefusedAndDisturbsHimNot) {
   const Account alice = metered_.user("alice", "10");
   RawClient tunnel = metered_.http_tunnel(alice, echo_);
   EXPECT_EQ(connect_status("alice", "wrong"), 407);
@@ -76,7 +81,7 @@ TEST_F(Admission, AWrongTokenForALiveUserIsRefusedAndDisturbsHimNot) {
   EXPECT_EQ(connect_status("alice", alice.token), 200);
 }
 
-TEST_F(Admission, AnUnknownUserCannotBeToldFromAWrongToken) {
+TEST_P(Admission, AnUnknownUserCannotBeToldFromAWrongToken) {
   metered_.user("alice", "");
   RawClient unknown = connect();
   RawClient wrong = connect();
@@ -86,7 +91,7 @@ TEST_F(Admission, AnUnknownUserCannotBeToldFromAWrongToken) {
   EXPECT_EQ(unknown_answer.head.raw, wrong_answer.head.raw);
 }
 
-TEST_F(Admission, AnEmptyUserCannotBeToldFromAPaidUpOneWithoutTheToken) {
+TEST_P(Admission, AnEmptyUserCannotBeToldFromAPaidUpOneWithoutTheToken) {
   metered_.user("poor", "");
   metered_.user("rich", "10");
   RawClient first = connect();
@@ -95,7 +100,7 @@ TEST_F(Admission, AnEmptyUserCannotBeToldFromAPaidUpOneWithoutTheToken) {
             http_connect(second, echo_.authority(), "rich", "wrong").head.raw);
 }
 
-TEST_F(Admission, WithoutMoneyIs402AndReply2) {
+TEST_P(Admission, WithoutMoneyIs402AndReply2) {
   const Account alice = metered_.user("alice", "");
   EXPECT_EQ(connect_status(alice.name, alice.token), 402);
   EXPECT_EQ(metered_.fetch_status(alice, web_), 402);
@@ -104,7 +109,7 @@ TEST_F(Admission, WithoutMoneyIs402AndReply2) {
   EXPECT_EQ(web_.connections() + echo_.connections(), 0);
 }
 
-TEST_F(Admission, IsDecidedBeforeAnybodySays100) {
+TEST_P(Admission, IsDecidedBeforeAnybodySays100) {
   const Account alice = metered_.user("alice", "");
   const std::string expecting = "Content-Length: 5\r\nExpect: 100-continue\r\n";
   RawClient client = connect();
@@ -115,7 +120,7 @@ TEST_F(Admission, IsDecidedBeforeAnybodySays100) {
   EXPECT_EQ(read_response(unpaid).status, 402);
 }
 
-TEST_F(Admission, RefusesUserNamesThatBreakTheGrammarAs400) {
+TEST_P(Admission, RefusesUserNamesThatBreakTheGrammarAs400) {
   const Account alice = metered_.user("alice", "10");
   for (const std::string name :
        {"alice-colour-blue", "alice-session", "alice-session-", "alice-session-a-session-b",
@@ -124,24 +129,24 @@ TEST_F(Admission, RefusesUserNamesThatBreakTheGrammarAs400) {
   }
 }
 
-TEST_F(Admission, TellsOnlyTheRightTokenWhatIsWrongBehindAUserName) {
+TEST_P(Admission, TellsOnlyTheRightTokenWhatIsWrongBehindAUserName) {
   const Account alice = metered_.user("alice", "10");
   EXPECT_EQ(connect_status("alice-colour-blue", "a wrong token"), 407);
 }
 
-TEST_F(Admission, TakesTheKeysOfAUserNameInAnyOrderAndCase) {
+TEST_P(Admission, TakesTheKeysOfAUserNameInAnyOrderAndCase) {
   const Account alice = metered_.user("alice", "10");
   EXPECT_EQ(connect_status("Alice-SESSION-Blue", alice.token), 200);
 }
 
-TEST_F(Admission, RefusesALocationThatNoExitHasAs503AndChargesNothing) {
+TEST_P(Admission, RefusesALocationThatNoExitHasAs503AndChargesNothing) {
   const Account alice = metered_.user("alice", "10");
   EXPECT_EQ(connect_status("alice-country-zz", alice.token), 503);
   EXPECT_EQ(metered_.live_sessions(alice), 0);
   EXPECT_EQ(metered_.balance_units(alice), 10'000 * units_per_second);
 }
 
-TEST_F(Admission, OfMalformedCredentialsIsRefused) {
+TEST_P(Admission, OfMalformedCredentialsIsRefused) {
   for (const std::string value : {"Basic", "Basic !!!", "Basic YWxpY2U=", "Bearer abc", "Basic YTpi YTpi"}) {
     RawClient client = connect();
     client.send(get(web_, "Proxy-Authorization: " + value + "\r\n"));
@@ -151,7 +156,7 @@ TEST_F(Admission, OfMalformedCredentialsIsRefused) {
   EXPECT_EQ(web_.connections(), 0);
 }
 
-TEST_F(Admission, WithTwoCredentialsIsRefused) {
+TEST_P(Admission, WithTwoCredentialsIsRefused) {
   const Account alice = metered_.user("alice", "10");
   RawClient client = connect();
   client.send(get(web_, credentials({"alice", "wrong"}) + credentials(alice)));
@@ -160,7 +165,7 @@ TEST_F(Admission, WithTwoCredentialsIsRefused) {
   EXPECT_EQ(web_.connections(), 0);
 }
 
-TEST_F(Admission, ToAGuardedTargetIs403AndCostsNothing) {
+TEST_P(Admission, ToAGuardedTargetIs403AndCostsNothing) {
   const Account alice = metered_.user("alice", "10");
   RawClient client = connect();
   EXPECT_EQ(

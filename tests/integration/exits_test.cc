@@ -26,9 +26,10 @@ std::unique_ptr<FakeParent> lettered(char letter, std::string_view address = "12
 
 class Exits : public testing::Test {
  protected:
-  /// `exits`: the tables as a file has them.
-  void start(const std::string& exits) {
+  /// `exits`: the tables as a file has them; `proxy_lines`: more lines for [proxy].
+  void start(const std::string& exits, std::vector<std::string> proxy_lines = {}) {
     ProxySettings settings;
+    settings.proxy_lines = std::move(proxy_lines);
     settings.more = exits;
     metered_.emplace(LedgerKind::sqlite, BillingSettings{.increment = "1h"}, settings);
     alice_ = metered_->user("alice", "100");
@@ -321,23 +322,23 @@ TEST_F(Exits, ThatAreSilentAreDownUnlessOthersHearThemMeanwhile) {
 }
 
 TEST_F(Exits, GiveWayToTheNextBestOneWithinConnectTimeout) {
-  const BlackHole silent(parse_address("127.0.0.1:0"));
-  const auto good = lettered('G');
-  ProxySettings settings;
-  settings.proxy_lines = {"connect_timeout = \"600ms\""};
-  // The silent one has nearly all of the weight, so that it is asked first.
-  settings.more = ExitLines{.name = "silent",
-                            .kind = "http",
-                            .address = silent.address().to_string(),
-                            .more = "weight = 1000\n"}
-                      .toml() +
-                  ExitLines{.name = "good", .kind = "http", .address = good->authority()}.toml() + health();
-  const ProxyProcess proxy(settings);
-  for (int i = 0; i < 3; ++i) {
-    RawClient client = proxy.connect();
-    EXPECT_EQ(http_connect(client, "127.0.0.1:80").status, 200);
-    EXPECT_EQ(client.read_exactly(1), "G");
+  auto first = lettered('F');
+  const auto next = lettered('N');
+  start(ExitLines{.name = "first", .kind = "http", .address = first->authority()}.toml() +
+            ExitLines{.name = "next", .kind = "http", .address = next->authority()}.toml() + health(),
+        {"connect_timeout = \"3s\""});
+  std::string suffix;
+  for (int label = 0; suffix.empty(); ++label) {
+    const std::string tried = "-session-" + std::to_string(label);
+    if (letter(tried) == "F") suffix = tried;
   }
+  const SocketAddress address = first->address();
+  first.reset();
+  const BlackHole silent(address);
+  EXPECT_TRUE(metrics_have("payg_proxy_exit_failures_total 0"));
+  EXPECT_EQ(letter(suffix), "N");
+  EXPECT_TRUE(metrics_have("payg_proxy_exit_failures_total 1")) << "the first was tried before";
+  EXPECT_TRUE(log_has("first is down: its parent did not answer in time"));
 }
 
 }  // namespace

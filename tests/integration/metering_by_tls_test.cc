@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <list>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/integration/metered_proxy.h"
@@ -118,11 +119,13 @@ TEST_F(MeteringByTls, BytesAreCountedAsTheClientMeansThem) {
   RawClient tunnel = metered_.http_tunnel(alice, echo);
   tunnel.send(std::string(1000, 'x'));
   tunnel.read_exactly(1000);
-  std::string sessions;
+  nlohmann::json session;
   EXPECT_TRUE(eventually([&] {
-    sessions = metered_.client(alice).get("/api/sessions").response.body.content;
-    return sessions.find("\"bytes_up\":1000,") != sessions.npos;
-  })) << sessions;
+    const auto sessions = metered_.client(alice).get("/api/sessions").json().at("sessions");
+    if (sessions.size() != 1) return false;
+    session = sessions.at(0);
+    return session.at("bytes_up") == 1000;
+  })) << session;
 }
 
 }  // namespace

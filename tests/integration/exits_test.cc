@@ -266,7 +266,8 @@ TEST_F(Exits, ComeUpAgainAlthoughTheProbeTargetIsGone) {
   start(ExitLines{.name = "only", .kind = "http", .address = address.to_string()}.toml() +
         health("probe_interval = \"50ms\"\nprobe_target = \"" + target + "\"\n"));
   parent.reset();
-  EXPECT_TRUE(log_has("only is down: its parent refused the connection"));
+  // It may have been in the middle of an answer to a probe: then it closed, or reset, the connection.
+  EXPECT_TRUE(log_has("only is down: its parent"));
   parent = std::make_unique<Origin>(all_but(target), address.to_string());
   EXPECT_TRUE(log_has("only is up again, on trial"));
   tunnel("", "127.0.0.1:80");

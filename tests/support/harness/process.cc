@@ -143,15 +143,6 @@ bool Process::wait_for_errors(const std::function<bool(const std::string&)>& eno
   return enough(errors_);
 }
 
-rlim_t Process::limit_open_files(rlim_t most) const {
-  rlimit limit{};
-  if (::prlimit(pid_, RLIMIT_NOFILE, nullptr, &limit) == 0) {
-    const rlim_t before = std::exchange(limit.rlim_cur, most);
-    if (::prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr) == 0) return before;
-  }
-  throw HarnessError("the descriptors of a process cannot be limited");
-}
-
 std::size_t Process::resident_bytes() const {
   std::istringstream fields(read_file("/proc/" + std::to_string(pid_) + "/statm"));
   std::size_t total = 0;

@@ -56,9 +56,6 @@ class Process {
   /// ended, or `patience` is over, before that.
   [[nodiscard]] bool wait_for_errors(const std::function<bool(const std::string&)>& enough);
 
-  /// So many descriptors and no more from now on, but what is open stays open (RLIMIT_NOFILE, the soft one).
-  /// Returns how many it was. Below three there are none, and poll(2) does not work any more.
-  rlim_t limit_open_files(rlim_t most) const;
   /// Memory that is its own at this moment, in bytes.
   std::size_t resident_bytes() const;
 

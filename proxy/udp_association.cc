@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t most_targets = 256;
 // A name is asked for again behind this; a target that was refused may be asked about again, too.
 constexpr std::chrono::seconds good_for{60};
-// Beyond these, a datagram that would have to wait is dropped.
+// Beyond these, a datagram that would have to wait is dropped. One target leaves room for others.
+constexpr std::ptrdiff_t most_waiting_for_one = 4;
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t most_waiting_bytes = 16 * 1024;
 // Datagrams of one socket, before others have their turn.
@@ -25,11 +26,31 @@ std::size_t slot_of(IpAddress::Family family) {
 
 }  // namespace
 
+/// The name of a target, with the name servers.
+struct UdpAssociation::Lookup final : ResolutionHandler {
+  Lookup(UdpAssociation& owner, const std::string& key, const std::string& name)
+      : association(owner),
+        target(key),
+        resolution(owner.connection_.worker().resolver().resolve(name, *this)) {}
+
+  void on_resolved(IpAddress::Family, std::vector<IpAddress> addresses) noexcept override {
+    association.note_answer(*this, addresses);  // may destroy this
+  }
+
+  UdpAssociation& association;
+  const std::string target;
+  int unanswered = 2;  // families whose answer has not come
+  RefusalKind why_not = RefusalKind::unresolved;
+  std::unique_ptr<Resolver::Resolution> resolution;
+};
+
 UdpAssociation::UdpAssociation(Connection& connection, ExitRef exit,
                                const std::optional<SocketAddress>& client)
     : connection_(connection), exit_(std::move(exit)), last_activity_(connection.worker().now()) {
   if (client && client->ip().unmapped() == connection.peer().ip().unmapped()) client_port_ = client->port();
 }
+
+UdpAssociation::~UdpAssociation() = default;
 
 std::optional<SocketAddress> UdpAssociation::open() {
   second_place_ = ConnectionLimit::Place(connection_.worker().connection_limit());
@@ -91,7 +112,8 @@ void UdpAssociation::relay_up(std::span<char> scratch) {
   switch (target.state) {
     case Target::State::open: return send_to(target, datagram.payload);
     case Target::State::refused: return count_dropped();
-    case Target::State::in_question: return wait(datagram.payload);
+    case Target::State::in_question:
+    case Target::State::resolving: return wait(datagram.payload);
   }
 }
 
@@ -150,7 +172,7 @@ UdpAssociation::Target& UdpAssociation::find_or_begin(const socks::Datagram& dat
     found = targets_.try_emplace(key_).first;
     found->second.host = datagram.host;
     found->second.port = datagram.port;
-  } else if (found->second.state != Target::State::in_question && now > found->second.settled_at + good_for) {
+  } else if (found->second.is_settled() && now > found->second.settled_at + good_for) {
     found->second.state = Target::State::in_question;
   }
   found->second.last_used = now;
@@ -160,7 +182,7 @@ UdpAssociation::Target& UdpAssociation::find_or_begin(const socks::Datagram& dat
 void UdpAssociation::forget_least_used() {
   auto least = targets_.end();
   for (auto target = targets_.begin(); target != targets_.end(); ++target) {
-    if (target->second.state == Target::State::in_question) continue;  // few: those who wait are few
+    if (!target->second.is_settled()) continue;  // few: those who wait are few
     if (least == targets_.end() || target->second.last_used < least->second.last_used) least = target;
   }
   if (least == targets_.end()) return;
@@ -177,10 +199,12 @@ void UdpAssociation::forget_address(Target& target) {
 
 /// REQUIRES: key_ is its target's.
 void UdpAssociation::wait(std::string_view payload) {
-  if (waiting_.size() >= most_waiting || waiting_bytes_ + payload.size() > most_waiting_bytes) {
+  const auto before = std::ranges::count(waiting_, key_, &Waiting::target);
+  const bool has_room =
+      waiting_.size() < most_waiting && waiting_bytes_ + payload.size() <= most_waiting_bytes;
+  if (!has_room || before >= most_waiting_for_one) {
     // A target that nobody waits for would stay in question.
-    const auto waits = [this](const Waiting& one) { return one.target == key_; };
-    if (std::none_of(waiting_.begin(), waiting_.end(), waits)) {
+    if (before == 0) {
       forget_address(targets_.at(key_));
       targets_.erase(key_);
     }
@@ -192,9 +216,11 @@ void UdpAssociation::wait(std::string_view payload) {
 }
 
 void UdpAssociation::ask_next() {
-  if (in_question_ || waiting_.empty() || connection_.is_closed()) return;
-  in_question_ = waiting_.front().target;
-  why_refused_ = RefusalKind::unresolved;
+  if (in_question_ || connection_.is_closed()) return;
+  const auto next = std::ranges::find(waiting_, Target::State::in_question,
+                                      [this](const Waiting& one) { return targets_.at(one.target).state; });
+  if (next == waiting_.end()) return;
+  in_question_ = next->target;
   const Target& target = targets_.at(*in_question_);
   connection_.on_request(plugin::Protocol::socks5_udp, target.host.text, target.port);
   connection_.gate().admit(
@@ -203,44 +229,57 @@ void UdpAssociation::ask_next() {
 
 void UdpAssociation::on_admitted(const plugin::Location&) noexcept {
   connection_.established(*exit_);  // another session, perhaps
-  const Target& target = targets_.at(*in_question_);
-  if (target.host.address) {
-    unanswered_ = 1;
-    return on_resolved(target.host.address->family(), {*target.host.address});
+  const std::string key = *std::exchange(in_question_, std::nullopt);
+  Target& target = targets_.at(key);
+  if (!target.host.address) {
+    // A name server that is silent holds up nobody but those who wait for this name.
+    target.state = Target::State::resolving;
+    target.lookup = std::make_unique<Lookup>(*this, key, target.host.text);
+    return ask_next();
   }
-  unanswered_ = 2;
-  resolution_ = connection_.worker().resolver().resolve(target.host.text, *this);
+  RefusalKind why_not = RefusalKind::unresolved;
+  if (const auto address = choose({*target.host.address}, target.port, why_not))
+    return settle(key, Target::State::open, address);
+  connection_.count_refusal(why_not);
+  settle(key, Target::State::refused);
 }
 
 void UdpAssociation::on_denied(const plugin::Denial& denial) noexcept {
   connection_.count_refusal(kind_of(denial.reason));
-  settle(Target::State::refused);
+  settle(*std::exchange(in_question_, std::nullopt), Target::State::refused);
 }
 
-void UdpAssociation::on_resolved(IpAddress::Family, std::vector<IpAddress> addresses) noexcept {
-  --unanswered_;
+void UdpAssociation::note_answer(Lookup& lookup, const std::vector<IpAddress>& addresses) {
+  --lookup.unanswered;
+  const std::string key = lookup.target;
+  if (const auto address = choose(addresses, targets_.at(key).port, lookup.why_not))
+    return settle(key, Target::State::open, address);
+  if (lookup.unanswered != 0) return;
+  connection_.count_refusal(lookup.why_not);
+  settle(key, Target::State::refused);
+}
+
+std::optional<SocketAddress> UdpAssociation::choose(const std::vector<IpAddress>& addresses,
+                                                    std::uint16_t port, RefusalKind& why_not) {
   const Guard& guard = connection_.worker().dial_context().guard;
-  const std::uint16_t port = targets_.at(*in_question_).port;
   for (const IpAddress& found : addresses) {
     const SocketAddress address(found.unmapped(), port);
     if (!guard.is_allowed(address)) {
-      why_refused_ = RefusalKind::forbidden_target;
+      why_not = RefusalKind::forbidden_target;
     } else if (exit_socket(address.ip().family()) == nullptr) {
-      why_refused_ = RefusalKind::unreachable;
+      why_not = RefusalKind::unreachable;
     } else {
-      return settle(Target::State::open, address);
+      return address;
     }
   }
-  if (unanswered_ != 0) return;
-  connection_.count_refusal(why_refused_);
-  settle(Target::State::refused);
+  return std::nullopt;
 }
 
-void UdpAssociation::settle(Target::State state, std::optional<SocketAddress> address) {
-  resolution_.reset();
-  const std::string key = *std::exchange(in_question_, std::nullopt);
+void UdpAssociation::settle(const std::string& key, Target::State state,
+                            std::optional<SocketAddress> address) {
   Target& target = targets_.at(key);
   target.state = state;
+  target.lookup.reset();
   if (address) ++contacted_[*address];
   forget_address(target);
   target.address = address;
@@ -274,8 +313,11 @@ CutManner UdpAssociation::on_cut(const plugin::Denial&) noexcept {
 void UdpAssociation::close() noexcept {
   client_side_.close();
   for (UdpSocket& socket : exit_side_) socket.close();
-  resolution_.reset();
+  // Not the lookups themselves: one of them may be on its way here.
+  for (auto& [key, target] : targets_)
+    if (target.lookup) target.lookup->resolution.reset();
   waiting_.clear();
+  waiting_bytes_ = 0;
   second_place_ = {};
 }
 

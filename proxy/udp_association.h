@@ -28,10 +28,11 @@ namespace payg::proxy {
 /// comes back is let in from addresses that the client has sent to. Nothing is repeated and nothing is kept,
 /// but for a few datagrams to targets that are still being asked about: what cannot be sent at once is
 /// dropped, as a router would.
-class UdpAssociation final : public Stage, private UdpSocketHandler, private ResolutionHandler {
+class UdpAssociation final : public Stage, private UdpSocketHandler {
  public:
   /// `client`: where the client says that its datagrams come from; nullopt: it does not.
   UdpAssociation(Connection& connection, ExitRef exit, const std::optional<SocketAddress>& client);
+  ~UdpAssociation() override;
 
   /// Where the client is to send its datagrams; nullopt: failure() says why not. Once, before start().
   std::optional<SocketAddress> open();
@@ -48,15 +49,23 @@ class UdpAssociation final : public Stage, private UdpSocketHandler, private Res
   CutManner on_cut(const plugin::Denial& why) noexcept override;
 
  private:
+  struct Lookup;
   /// What is known of one "host:port".
   struct Target {
-    enum class State : std::uint8_t { in_question, open, refused };
+    enum class State : std::uint8_t {
+      in_question,  ///< the plugins are to be asked about it
+      resolving,
+      open,
+      refused,
+    };
     State state = State::in_question;
+    bool is_settled() const noexcept { return state == State::open || state == State::refused; }
     TargetHost host;
     std::uint16_t port = 0;
     std::optional<SocketAddress> address;  ///< when open, or when it was before it was asked about again
     MonotonicTime settled_at{};
     MonotonicTime last_used{};
+    std::unique_ptr<Lookup> lookup{};  ///< while it is resolved
   };
   using Targets = std::unordered_map<std::string, Target>;
   struct Waiting {
@@ -65,7 +74,6 @@ class UdpAssociation final : public Stage, private UdpSocketHandler, private Res
   };
 
   void on_datagrams(UdpSocket&) noexcept override { relay(); }
-  void on_resolved(IpAddress::Family family, std::vector<IpAddress> addresses) noexcept override;
 
   /// Moves datagrams both ways, a bounded share of what is there.
   void relay() noexcept;
@@ -82,7 +90,12 @@ class UdpAssociation final : public Stage, private UdpSocketHandler, private Res
   void wait(std::string_view payload);
   /// Asks about the next target that somebody waits for.
   void ask_next();
-  void settle(Target::State state, std::optional<SocketAddress> address = std::nullopt);
+  void note_answer(Lookup& lookup, const std::vector<IpAddress>& addresses);
+  /// The first of these that the guard and the exit allow; or `why_not`.
+  std::optional<SocketAddress> choose(const std::vector<IpAddress>& addresses, std::uint16_t port,
+                                      RefusalKind& why_not);
+  void settle(const std::string& key, Target::State state,
+              std::optional<SocketAddress> address = std::nullopt);
   UdpSocket* exit_socket(IpAddress::Family family);
   void count_dropped() noexcept;
 
@@ -100,10 +113,7 @@ class UdpAssociation final : public Stage, private UdpSocketHandler, private Res
   std::string key_;                              // of the datagram at hand; kept for its memory
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
-  std::optional<std::string> in_question_;  // the one target that is asked about
-  std::unique_ptr<Resolver::Resolution> resolution_;
-  int unanswered_ = 0;  // families whose answer has not come
-  RefusalKind why_refused_ = RefusalKind::unresolved;
+  std::optional<std::string> in_question_;  // the one target that the plugins are asked about
   MonotonicTime last_activity_;
 };
 

@@ -219,6 +219,19 @@ TEST_F(GuardedUdp, WhileANameIsResolvedAFewDatagramsWaitAndOthersGoOn) {
   EXPECT_EQ(free.receive().bytes, "not held up");
 }
 
+TEST_F(GuardedUdp, ANameServerThatIsSilentHoldsUpNoOtherTarget) {
+  const UdpEnd free("127.0.0.2"), another("127.0.0.2");
+  dns().set_silent("silent.test");
+  dns().set("quick.test", {"127.0.0.2"});
+  const UdpClient client(proxy_);
+  for (int count = 0; count < 100; ++count)
+    client.send(socks::datagram_to_name("silent.test", free.address().port(), "lost"));
+  client.send(socks::datagram_to_name("quick.test", free.address().port(), "by name"));
+  EXPECT_EQ(free.receive().bytes, "by name");
+  client.send_to(another, "by address");
+  EXPECT_EQ(another.receive().bytes, "by address");
+}
+
 // ---- its life
 
 TEST_P(SocksUdp, ItLivesAsLongAsItsConnection) {

@@ -7,13 +7,6 @@
 #include <cerrno>
 
 namespace payg::proxy {
-namespace {
-
-std::size_t slot_of(IpAddress::Family family) {
-  return family == IpAddress::Family::v4 ? 0 : 1;
-}
-
-}  // namespace
 
 bool bind_to(int fd, const IpAddress& source) noexcept {
   // The port is chosen at connect(2), where the destination is known: so a source address is not limited to
@@ -57,7 +50,7 @@ void Dial::add_candidates(std::vector<IpAddress> addresses) {
     if (!family_fits) {
       nothing_found_ = DialFailure::unreachable;
     } else if (is_permitted(SocketAddress(*address, request_.port))) {
-      candidates_[slot_of(address->family())].push_back(*address);
+      candidates_[index_of(address->family())].push_back(*address);
     } else {
       nothing_found_ = DialFailure::forbidden;
     }
@@ -87,8 +80,8 @@ void Dial::on_resolved(Family family, std::vector<IpAddress> addresses) noexcept
 void Dial::try_next() {
   pace_.remove();
   while (begun_ < most_attempts) {
-    auto* list = &candidates_[slot_of(next_family_)];
-    if (list->empty()) list = &candidates_[1 - slot_of(next_family_)];
+    auto* list = &candidates_[index_of(next_family_)];
+    if (list->empty()) list = &candidates_[1 - index_of(next_family_)];
     if (list->empty()) break;
     const IpAddress address = list->back();
     list->pop_back();

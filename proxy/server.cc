@@ -71,12 +71,6 @@ unsigned worker_count(const config::ProxyConfig& config) {
   return config.workers != 0 ? config.workers : std::max(1u, std::thread::hardware_concurrency());
 }
 
-bool has_exits_to_probe(const config::ProxyConfig& config) {
-  return !config.exit_health.probe_target.empty() ||
-         std::any_of(config.exits.begin(), config.exits.end(),
-                     [](const auto& exit) { return exit.kind != config::ExitKind::direct; });
-}
-
 /// As many as can be served: each client needs a descriptor for itself and one for its target, a bulk
 /// transfer borrows a pipe, which is two, and the process and its plugins have some of their own. So those
 /// who were let in find descriptors, and those beyond wait in the kernel's queue.
@@ -84,9 +78,9 @@ DescriptorShares share_descriptors(const config::ProxyConfig& config) {
   constexpr std::uint64_t least = 8;
   constexpr std::uint64_t of_a_worker = 4;  // its loop, its wake-up, its questions to name servers
   const std::uint64_t descriptors = raise_descriptor_limit();
+  // Also where no exit is probed yet: the next configuration may have some.
   const std::uint64_t probes = std::clamp<std::uint64_t>(descriptors / 128, 2, 256);
-  const std::uint64_t own = (has_exits_to_probe(config) ? probes : 0) +
-                            std::clamp<std::uint64_t>(descriptors / 16, 32, 512) +
+  const std::uint64_t own = probes + std::clamp<std::uint64_t>(descriptors / 16, 32, 512) +
                             worker_count(config) * (config.listeners.size() + of_a_worker);
   const std::uint64_t free = std::max(3 * least, descriptors - std::min(own, descriptors));
   const std::uint64_t wanted = config.max_connections != 0 ? config.max_connections : free * 3 / 8;

@@ -20,10 +20,6 @@ constexpr std::size_t most_waiting_bytes = 16 * 1024;
 // Datagrams of one socket, before others have their turn.
 constexpr int share = 64;
 
-std::size_t slot_of(IpAddress::Family family) {
-  return family == IpAddress::Family::v4 ? 0 : 1;
-}
-
 }  // namespace
 
 /// The name of a target, with the name servers.
@@ -149,7 +145,7 @@ void UdpAssociation::send_to(const Target& target, std::string_view payload) {
 }
 
 UdpSocket* UdpAssociation::exit_socket(IpAddress::Family family) {
-  UdpSocket& socket = exit_side_[slot_of(family)];
+  UdpSocket& socket = exit_side_[index_of(family)];
   if (socket.is_open()) return &socket;
   const auto& source = exit_->source();
   if (source && source->family() != family) return nullptr;

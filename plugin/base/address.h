@@ -16,6 +16,8 @@ namespace payg {
 class IpAddress {
  public:
   enum class Family : std::uint8_t { v4, v6 };
+  /// 0 or 1, for what there is one of for each family.
+  friend constexpr std::size_t index_of(Family family) noexcept { return static_cast<std::size_t>(family); }
 
   /// 0.0.0.0
   constexpr IpAddress() = default;

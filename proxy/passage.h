@@ -54,6 +54,8 @@ class Passage {
     if (holds_ == nullptr) return true;
     const MonotonicTime until = relay_until(count_.sessions);
     if (until == MonotonicTime::max() && pace_ == nullptr) return true;
+    // Others of its user have waited for longer; an event of its sockets does not let it pass them.
+    if (pace_ != nullptr && connection_->held()) return false;
     if (reading_ == Reading::old) now_ = holds_->clock().now();
     reading_ = Reading::fresh;
     if (now_ <= until && (pace_ == nullptr || pace_->has_room(now_))) return true;

@@ -80,7 +80,9 @@ Pump::Status Pump::run_splicing(Socket& source, Socket& sink, RelayResources& re
     const std::size_t filled = fill_pipe(source, passage.piece());
     std::size_t drained = 0;
     if (sink.writable() && pipe_.size != 0) {
-      const auto put = passage.splice_from_pipe(sink, pipe_.read_end.get(), pipe_.size);
+      // While the sink took nothing the pipe may have filled with several pieces.
+      const std::size_t most = std::min(pipe_.size, passage.piece());
+      const auto put = passage.splice_from_pipe(sink, pipe_.read_end.get(), most);
       if (put.outcome == Socket::Outcome::failed) return Status::sink_failed;
       drained = put.count;
       pipe_.size -= drained;

@@ -110,6 +110,19 @@ TEST_F(PassageTest, OfTheProxysOwnWordsIsNeverShut) {
   EXPECT_FALSE(held());
 }
 
+TEST_F(PassageTest, OfAPaceIsShutUntilItsTurnComes) {
+  const std::atomic<std::uint64_t> rate{1'000'000};
+  Pace shared(rate);
+  const auto open = [&] { return Passage(count(), &shared, *this, holds_, clock_.now()).open(); };
+  forbid();
+  EXPECT_FALSE(open());
+  ASSERT_TRUE(held());
+  permit();
+  EXPECT_FALSE(open()) << "others may have waited for longer";
+  holds_.let_go(*this);
+  EXPECT_TRUE(open());
+}
+
 TEST_F(PassageTest, IsShutWhenOneOfSeveralSessionsDoesNotPermit) {
   plugin::SessionTraffic stricter;
   stricter.relay_until = MonotonicTime::min();

@@ -1,5 +1,9 @@
 #include "tests/foreign/parent.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "tests/foreign/foreign_server.h"
 #include "tests/integration/metered_proxy.h"
 #include "tests/support/harness/patience.h"
@@ -13,51 +17,64 @@ constexpr const char* password_of_parents = "secret-of-the-parent";
 /// One of Debian's, on a configuration of its own.
 class DebianParent : public Parent {
  public:
-  explicit DebianParent(std::uint16_t port) : server_(port) {}
-
   SocketAddress address() const override { return server_.address(); }
   std::string user() const override { return user_of_parents; }
   std::string password() const override { return password_of_parents; }
   void kill() override { server_.kill(); }
-  void start_again() override { server_.start(command_); }
+  void start_again() override { server_.start_again(); }
 
  protected:
-  void start(std::vector<std::string> command) {
-    command_ = std::move(command);
-    server_.start(command_);
-  }
-  std::string ip() const { return server_.address().ip().to_string(); }
-
   ForeignServer server_;
-  std::vector<std::string> command_;
 };
 
+/// Its shared memory outlives it, by the name of its service: no two may have the same.
 class Squid final : public DebianParent {
  public:
-  Squid() : DebianParent(3128) {
+  Squid() {
     const Finished hashed = run_program({"/usr/bin/openssl", "passwd", "-apr1", password_of_parents});
     const std::string people = server_.write("people", std::string(user_of_parents) + ":" + hashed.output);
-    start({"/usr/sbin/squid", "-N", "-f",
-           server_.write("squid.conf",
-                         "http_port " + address().to_string() +
-                             "\npid_filename none\ncache_log stdio:/dev/stderr\naccess_log none\n"
-                             "cache deny all\nnetdb_filename none\npinger_enable off\n"
-                             "shutdown_lifetime 0 seconds\nmax_filedescriptors 1024\n"
-                             "visible_hostname parent.test\ncoredump_dir " +
-                             server_.folder() + "\nauth_param basic program /usr/lib/squid/basic_ncsa_auth " +
-                             people +
-                             "\nauth_param basic children 1\nacl known proxy_auth REQUIRED\n"
-                             "http_access allow known\nhttp_access deny all\n")});
+    server_.start([&](const SocketAddress& address) {
+      const std::string settings = settings_for(address, server_.folder(), people);
+      return std::vector<std::string>{"/usr/sbin/squid", "-N", "-n",
+                                      service_,          "-f", server_.write("squid.conf", settings)};
+    });
+  }
+  ~Squid() override {
+    std::error_code ignored;
+    server_.kill();
+    for (const auto& file : std::filesystem::directory_iterator("/dev/shm", ignored)) {
+      if (file.path().filename().string().starts_with(service_ + "-"))
+        std::filesystem::remove(file.path(), ignored);
+    }
   }
   const char* protocol() const override { return "http"; }
+
+ private:
+  static std::string settings_for(const SocketAddress& address, const std::string& folder,
+                                  const std::string& people) {
+    return "http_port " + address.to_string() +
+           "\npid_filename none\ncache_log stdio:/dev/stderr\naccess_log none\n"
+           "cache deny all\nnetdb_filename none\npinger_enable off\n"
+           "shutdown_lifetime 0 seconds\nmax_filedescriptors 1024\n"
+           "visible_hostname parent.test\ncoredump_dir " +
+           folder + "\nauth_param basic program /usr/lib/squid/basic_ncsa_auth " + people +
+           "\nauth_param basic children 1\nacl known proxy_auth REQUIRED\n"
+           "http_access allow known\nhttp_access deny all\n";
+  }
+
+  const std::string service_ = "payg" + std::to_string(::getpid());
 };
 
 class Tinyproxy final : public DebianParent {
  public:
-  Tinyproxy() : DebianParent(8888) {
-    start({"/usr/bin/tinyproxy", "-d", "-c",
-           server_.write("tinyproxy.conf", "Listen " + ip() + "\nPort 8888\nMaxClients 100\nBasicAuth " +
-                                               user_of_parents + " " + password_of_parents + "\n")});
+  Tinyproxy() {
+    server_.start([this](const SocketAddress& address) {
+      const std::string settings = "Listen " + address.ip().to_string() + "\nPort " +
+                                   std::to_string(address.port()) + "\nMaxClients 100\nBasicAuth " +
+                                   user_of_parents + " " + password_of_parents + "\n";
+      return std::vector<std::string>{"/usr/bin/tinyproxy", "-d", "-c",
+                                      server_.write("tinyproxy.conf", settings)};
+    });
   }
   const char* protocol() const override { return "http"; }
 };
@@ -65,14 +82,17 @@ class Tinyproxy final : public DebianParent {
 /// Its passwords are those of the system's accounts, so it asks for none.
 class Dante final : public DebianParent {
  public:
-  Dante() : DebianParent(1080) {
-    start({"/usr/sbin/danted", "-p", server_.folder() + "/pid", "-f",
-           server_.write("danted.conf",
-                         "internal: " + ip() +
-                             " port = 1080\nexternal: 127.0.0.1\nexternal: ::1\nlogoutput: stderr\n"
-                             "clientmethod: none\nsocksmethod: none\n"
-                             "client pass { from: 0/0 to: 0/0 }\n"
-                             "socks pass { from: 0/0 to: 0/0 }\n")});
+  Dante() {
+    server_.start([this](const SocketAddress& address) {
+      const std::string settings = "internal: " + address.ip().to_string() +
+                                   " port = " + std::to_string(address.port()) +
+                                   "\nexternal: 127.0.0.1\nexternal: ::1\nlogoutput: stderr\n"
+                                   "clientmethod: none\nsocksmethod: none\n"
+                                   "client pass { from: 0/0 to: 0/0 }\n"
+                                   "socks pass { from: 0/0 to: 0/0 }\n";
+      return std::vector<std::string>{"/usr/sbin/danted", "-p", server_.folder() + "/pid", "-f",
+                                      server_.write("danted.conf", settings)};
+    });
   }
   const char* protocol() const override { return "socks5"; }
   std::string user() const override { return {}; }
@@ -81,9 +101,12 @@ class Dante final : public DebianParent {
 
 class Microsocks final : public DebianParent {
  public:
-  Microsocks() : DebianParent(1080) {
-    start(
-        {"/usr/bin/microsocks", "-i", ip(), "-p", "1080", "-u", user_of_parents, "-P", password_of_parents});
+  Microsocks() {
+    server_.start([](const SocketAddress& address) {
+      return std::vector<std::string>{
+          "/usr/bin/microsocks", "-i", address.ip().to_string(), "-p", std::to_string(address.port()), "-u",
+          user_of_parents,       "-P", password_of_parents};
+    });
   }
   const char* protocol() const override { return "socks5"; }
 };
@@ -91,28 +114,24 @@ class Microsocks final : public DebianParent {
 /// Another payg-proxy, at which we are a customer.
 class PaygParent final : public Parent {
  public:
-  explicit PaygParent(const char* protocol)
-      : protocol_(protocol),
-        address_(own_loopback_address(), 3128),
-        metered_(LedgerKind::sqlite, {}, at(address_)),
-        us_(metered_.user("us", "10")) {}
+  explicit PaygParent(const char* protocol) : protocol_(protocol) {
+    start_on_a_free_port([this](const SocketAddress& address) {
+      ProxySettings settings;
+      settings.listeners = {address.to_string()};
+      metered_ = std::make_unique<MeteredProxy>(LedgerKind::sqlite, BillingSettings{}, settings);
+    });
+    us_ = metered_->user("us", "10");
+  }
   const char* protocol() const override { return protocol_; }
-  SocketAddress address() const override { return address_; }
+  SocketAddress address() const override { return metered_->proxy().address(); }
   std::string user() const override { return us_.name; }
   std::string password() const override { return us_.token; }
-  void kill() override { metered_.proxy().kill(); }
-  void start_again() override { metered_.proxy().start_again(); }
+  void kill() override { metered_->proxy().kill(); }
+  void start_again() override { metered_->proxy().start_again(); }
 
  private:
-  static ProxySettings at(const SocketAddress& address) {
-    ProxySettings settings;
-    settings.listeners = {address.to_string()};
-    return settings;
-  }
-
   const char* protocol_;
-  SocketAddress address_;
-  MeteredProxy metered_;
+  std::unique_ptr<MeteredProxy> metered_;
   Account us_;
 };
 

@@ -13,17 +13,19 @@ namespace {
 /// An sshd that lets one key in.
 class SshServer {
  public:
-  SshServer() : server_(2222) {
+  SshServer() {
     for (const char* name : {"/host_key", "/client_key"}) {
       run_server_program(
           {"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", server_.folder() + name},
           server_.folder() + "/keygen.log");
     }
-    const std::string settings = server_.write(
-        "sshd_config", "ListenAddress " + server_.address().to_string() + "\nHostKey " + server_.folder() +
-                           "/host_key\nAuthorizedKeysFile " + server_.folder() +
-                           "/client_key.pub\nStrictModes no\nUsePAM no\nPidFile none\n");
-    server_.start({"/usr/sbin/sshd", "-D", "-e", "-f", settings});
+    server_.start([this](const SocketAddress& address) {
+      const std::string settings = "ListenAddress " + address.to_string() + "\nHostKey " + server_.folder() +
+                                   "/host_key\nAuthorizedKeysFile " + server_.folder() +
+                                   "/client_key.pub\nStrictModes no\nUsePAM no\nPidFile none\n";
+      return std::vector<std::string>{"/usr/sbin/sshd", "-D", "-e", "-f",
+                                      server_.write("sshd_config", settings)};
+    });
   }
 
   std::string client_key() const { return server_.folder() + "/client_key"; }

@@ -60,6 +60,14 @@ bool is_complete(const std::string& answer) {
 
 }  // namespace
 
+nlohmann::json Answer::json() const {
+  return nlohmann::json::parse(body);
+}
+
+std::string Answer::code() const {
+  return json().at("code").get<std::string>();
+}
+
 Answer ask_port(std::uint16_t port, const Asked& asked) {
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
   Answer answer;

@@ -24,8 +24,8 @@ struct Answer {
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
 
-  nlohmann::json json() const { return nlohmann::json::parse(body); }
-  std::string code() const { return json().at("code").get<std::string>(); }
+  nlohmann::json json() const;
+  std::string code() const;
 };
 
 /// Asks 127.0.0.1:port over a connection of its own. Status 0: no answer came.

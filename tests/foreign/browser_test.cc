@@ -46,16 +46,21 @@ TEST_P(Browser, LoadsAPageWithFiftyResources) {
 
 TEST_P(Browser, ShowsWhatIsRefused) {
   const Account penniless = metered_.user("penniless", "");
-  const auto pages = pages_in(run(open("/page", {penniless, Account{alice_.name, "wrong-token"}})));
+  const Account stranger{alice_.name, "wrong-token"};
+  const Account nowhere{alice_.name + "-country-zz", alice_.token};
+  const auto pages = pages_in(run(open("/page", {penniless, stranger, nowhere})));
   if (GetParam().page == Scheme::http) {
     EXPECT_EQ(pages.at(0).status, 402) << pages.at(0).error;
     EXPECT_NE(pages.at(0).text.find("buy credits"), std::string::npos) << pages.at(0).text;
     EXPECT_EQ(pages.at(1).status, 407) << pages.at(1).error;
+    EXPECT_EQ(pages.at(2).status, 503) << pages.at(2).error;
+    EXPECT_NE(pages.at(2).text.find("no exit is available at this location"), std::string::npos)
+        << pages.at(2).text;
   } else {
     // Nothing that a proxy says of a tunnel is shown to people, lest it is taken for the site's.
-    EXPECT_NE(pages.at(0).error.find("net::ERR_TUNNEL_CONNECTION_FAILED"), std::string::npos)
-        << pages.at(0).error;
-    EXPECT_NE(pages.at(1).error.find("net::ERR_"), std::string::npos) << pages.at(1).error;
+    EXPECT_NE(pages.at(0).error.find("net::ERR_TUNNEL_CONNECTION_FAILED"), std::string::npos);
+    EXPECT_NE(pages.at(1).error.find("net::ERR_HTTP_RESPONSE_CODE_FAILURE"), std::string::npos);
+    EXPECT_NE(pages.at(2).error.find("net::ERR_TUNNEL_CONNECTION_FAILED"), std::string::npos);
   }
   EXPECT_TRUE(origin_.requests().empty());
 }

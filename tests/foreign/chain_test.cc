@@ -47,8 +47,14 @@ class ChainWorld : protected ParentFirst,
   explicit ChainWorld(Password password)
       : ParentFirst(GetParam(), password), ForeignWorld(Door::plain, ParentFirst::settings()) {}
 
+  /// Into a file that no other client writes.
+  Errand errand_of(const Client& client, const std::string& path) const {
+    Errand errand = ForeignWorld::errand(alice_, origin_.url(client.scheme, path, client.host));
+    errand.file = folder_.path() + "/fetched_by_" + client.name;
+    return errand;
+  }
   Finished fetch_by(const Client& client, const std::string& path) const {
-    return run(client.call(errand(alice_, origin_.url(client.scheme, path, client.host))));
+    return run(client.call(errand_of(client, path)));
   }
 };
 
@@ -75,14 +81,16 @@ TEST_P(Chain, CarriesWhatComesByEveryWayWhole) {
   for (const char* name : {"curl_http", "curl_http_tunnel", "curl_http_to_http2", "curl_socks5h"}) {
     const Finished finished = fetch_by(client_named(name), "/files/something");
     ASSERT_EQ(finished.status.code, 0) << name << ": " << told_by(finished) << metered_.proxy().log();
-    EXPECT_TRUE(fetched() == Pattern::bytes(0, 1'048'583)) << name << ": " << told_by(finished);
+    EXPECT_TRUE(read_file(folder_.path() + "/fetched_by_" + name) == Pattern::bytes(0, 1'048'583))
+        << name << ": " << told_by(finished);
   }
 }
 
 TEST_P(Chain, BreaksWithItsParentAndWorksWhenThatIsBack) {
   const Client client = client_named("curl_http_tunnel");
-  const auto download = start(client.call(errand(alice_, origin_.url(client.scheme, "/endless"))));
-  ASSERT_TRUE(eventually([this] { return has_begun_to_fetch(); })) << download->errors();
+  const Errand errand = errand_of(client, "/endless");
+  const auto download = start(client.call(errand));
+  ASSERT_TRUE(eventually([&] { return has_begun(errand); })) << download->errors();
   parent_->kill();
   EXPECT_NE(download->wait().code, 0) << download->errors();
 
@@ -96,6 +104,21 @@ TEST_P(Chain, BreaksWithItsParentAndWorksWhenThatIsBack) {
   EXPECT_TRUE(eventually([&] {
     return fetch_by(client_named("curl_http"), "/hello").output == "answer 200\n";
   })) << metered_.proxy().log();
+}
+
+TEST_P(Chain, IsCutWhenTheMoneyIsSpent) {
+  int spenders = 0;
+  for (const char* name : {"curl_http", "curl_http_tunnel", "curl_socks5h"}) {
+    const Client client = client_named(name);
+    const Account spender = metered_.user(std::string("spender") + std::to_string(++spenders), "1");
+    Errand errand = errand_of(client, "/endless");
+    errand.account = spender;
+    const Finished finished =
+        run_out_of_money(client.call(errand), spender, [&](const auto&) { return has_begun(errand); });
+    EXPECT_NE((finished.output + finished.errors).find(client.cut), std::string::npos)
+        << name << " shows no \"" << client.cut << "\": " << told_by(finished);
+    EXPECT_EQ(metered_.balance_units(spender), 0) << name;
+  }
 }
 
 TEST_P(ChainWithoutKey, IsRefusedByItsParentAndCostsNothing) {

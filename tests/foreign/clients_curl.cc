@@ -63,8 +63,8 @@ ProgramCall socks5h(const Errand& errand) {
 constexpr const char* tunnel_402 = "CONNECT tunnel failed, response 402";
 constexpr const char* tunnel_407 = "CONNECT tunnel failed, response 407";
 constexpr const char* tunnel_503 = "CONNECT tunnel failed, response 503";
-constexpr const char* socks_refused = "(2)";
-constexpr const char* socks_unavailable = "(4)";
+constexpr const char* socks_refused = ". (2)\n";
+constexpr const char* socks_unavailable = ". (4)\n";
 constexpr const char* socks_rejected = "User was rejected by the SOCKS5 server";
 constexpr const char* reset = "Connection reset by peer";
 
@@ -92,6 +92,8 @@ std::vector<Client> curl_clients() {
       {"curl_socks5h", Scheme::http, socks5h, Host::by_name, socks_refused, socks_rejected, socks_unavailable,
        reset},
       {"curl_socks5_to_https", Scheme::https, socks5, Host::v4, socks_refused, socks_rejected,
+       socks_unavailable, reset},
+      {"curl_socks5h_to_https", Scheme::https, socks5h, Host::by_name, socks_refused, socks_rejected,
        socks_unavailable, reset},
   };
 }

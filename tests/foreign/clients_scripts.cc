@@ -69,6 +69,8 @@ ProgramCall socks_proxy_agent(const Errand& errand) {
 constexpr const char* reset = "Connection reset by peer";
 // What Node.js calls a reset depends on what it was doing at that moment.
 constexpr const char* node_reset = "the content ends early";
+constexpr const char* socks_denied = "Socks5 proxy rejected connection - NotAllowed";
+constexpr const char* socks_unreachable = "Socks5 proxy rejected connection - HostUnreachable";
 
 }  // namespace
 
@@ -79,6 +81,12 @@ std::vector<Client> python_clients() {
       {"urllib_http_to_https", Scheme::https, urllib, Host::by_name,
        "Tunnel connection failed: 402 Payment Required", "Tunnel connection failed: 407",
        "Tunnel connection failed: 503", "the content ends early"},
+      {"asyncio_http", Scheme::http, asyncio_http, Host::by_name,
+       "the proxy says HTTP/1.1 402 Payment Required", "the proxy says HTTP/1.1 407",
+       "the proxy says HTTP/1.1 503", reset},
+      {"asyncio_https", Scheme::http, asyncio_https, Host::by_name,
+       "the proxy says HTTP/1.1 402 Payment Required", "the proxy says HTTP/1.1 407",
+       "the proxy says HTTP/1.1 503", reset, Door::tls},
       {"asyncio_http_to_https", Scheme::https, asyncio_http, Host::by_name, "the proxy says HTTP/1.1 402",
        "the proxy says HTTP/1.1 407", "the proxy says HTTP/1.1 503", reset},
       {"asyncio_https_to_https", Scheme::https, asyncio_https, Host::by_name, "the proxy says HTTP/1.1 402",
@@ -92,6 +100,8 @@ std::vector<Client> node_clients() {
        "Proxy response (503)", node_reset},
       {"undici_http_to_https", Scheme::https, undici, Host::by_name, "Proxy response (402)",
        "Proxy response (407)", "Proxy response (503)", node_reset},
+      {"undici_https", Scheme::http, undici_https, Host::by_name, "Proxy response (402)",
+       "Proxy response (407)", "Proxy response (503)", node_reset, Door::tls},
       {"undici_https_to_https", Scheme::https, undici_https, Host::by_name, "Proxy response (402)",
        "Proxy response (407)", "Proxy response (503)", node_reset, Door::tls},
       {"http_proxy_agent_http", Scheme::http, http_proxy_agent, Host::by_name, "answer 402", "answer 407",
@@ -100,13 +110,16 @@ std::vector<Client> node_clients() {
        "answer 407", "answer 503", node_reset, Door::tls},
       {"https_proxy_agent_http", Scheme::http, https_proxy_agent, Host::by_name, "answer 402", "answer 407",
        "answer 503", node_reset},
+      {"https_proxy_agent_https", Scheme::http, https_proxy_agent_https, Host::by_name, "answer 402",
+       "answer 407", "answer 503", node_reset, Door::tls},
       {"https_proxy_agent_http_to_https", Scheme::https, https_proxy_agent, Host::by_name, "answer 402",
        "answer 407", "answer 503", node_reset},
       {"https_proxy_agent_https_to_https", Scheme::https, https_proxy_agent_https, Host::by_name,
        "answer 402", "answer 407", "answer 503", node_reset, Door::tls},
-      {"socks_proxy_agent", Scheme::https, socks_proxy_agent, Host::by_name,
-       "Socks5 proxy rejected connection - NotAllowed", "Socks5 Authentication failed",
-       "Socks5 proxy rejected connection - HostUnreachable", node_reset},
+      {"socks_proxy_agent", Scheme::http, socks_proxy_agent, Host::by_name, socks_denied,
+       "Socks5 Authentication failed", socks_unreachable, node_reset},
+      {"socks_proxy_agent_to_https", Scheme::https, socks_proxy_agent, Host::by_name, socks_denied,
+       "Socks5 Authentication failed", socks_unreachable, node_reset},
   };
 }
 

@@ -16,6 +16,8 @@ struct Way {
   const char* kind;  ///< of the proxy's URL
   Scheme scheme;     ///< of the origin's
   std::vector<std::string> options;
+  const char* version;     ///< of HTTP, in which the origin is asked
+  const char* cut_upload;  ///< a part of what it shows when one is cut
   Door door = Door::plain;
 };
 
@@ -27,14 +29,16 @@ class CurlWorld : public ForeignWorld {
  protected:
   using ForeignWorld::ForeignWorld;
 
-  Finished curl(std::vector<std::string> arguments) const {
+  std::vector<std::string> curl_with(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {curl_program, "-qsS", "--cacert", certificate_.path,
                                          "--proxy-cacert", certificate_.path});
-    return run(arguments);
+    return arguments;
   }
-  std::string proxy_url(const std::string& kind = "http") const {
-    return kind + "://" + credentials(alice_) + "@" + proxy_address();
+  Finished curl(std::vector<std::string> arguments) const { return run(curl_with(std::move(arguments))); }
+  std::string proxy_url(const Account& account, const std::string& kind) const {
+    return kind + "://" + credentials(account) + "@" + proxy_address();
   }
+  std::string proxy_url(const std::string& kind = "http") const { return proxy_url(alice_, kind); }
   std::size_t requests_of_kind(const std::string& kind) const {
     const auto all = origin_.requests();
     return static_cast<std::size_t>(
@@ -47,13 +51,25 @@ class CurlWays : public CurlWorld, public testing::WithParamInterface<Way> {
  protected:
   CurlWays() : CurlWorld(GetParam().door) {}
 
-  Finished curl_to(const std::string& path, std::vector<std::string> arguments) const {
+  ProgramCall call(const Account& account, const std::string& path,
+                   std::vector<std::string> arguments) const {
     const Way& way = GetParam();
-    arguments.insert(arguments.begin(), {"-x", proxy_url(way.kind)});
+    arguments.insert(arguments.begin(), {"-x", proxy_url(account, way.kind)});
     arguments.insert(arguments.end(), way.options.begin(), way.options.end());
-    arguments.push_back(origin_.url(way.scheme, path));
-    return curl(arguments);
+    arguments.push_back(origin_.url(way.scheme, path, host()));
+    return called(curl_with(std::move(arguments)));
   }
+  Finished curl_as(const Account& account, const std::string& path,
+                   std::vector<std::string> arguments) const {
+    return run(call(account, path, std::move(arguments)));
+  }
+  Finished curl_to(const std::string& path, std::vector<std::string> arguments) const {
+    return curl_as(alice_, path, std::move(arguments));
+  }
+
+ private:
+  /// Where curl does not resolve it, a name that only the proxy knows.
+  Host host() const { return std::string_view(GetParam().kind) == "socks5" ? Host::v6 : Host::by_name; }
 };
 
 TEST_P(CurlWays, AnUploadThatWaitsForContinueArrivesWhole) {
@@ -89,15 +105,55 @@ TEST_P(CurlWays, WhatIsSentComesBackWhileItIsSent) {
   EXPECT_TRUE(fetched() == whole_) << fetched().size() << told_by(echoed);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    EachWay, CurlWays,
-    testing::Values(Way{"http", "http", Scheme::http, {}}, Way{"http_tunnel", "http", Scheme::http, {"-p"}},
-                    Way{"http_to_https", "http", Scheme::https, {"--http1.1"}},
-                    Way{"http_to_http2", "http", Scheme::https, {"--http2"}},
-                    Way{"https", "https", Scheme::http, {}, Door::tls},
-                    Way{"https_to_http2", "https", Scheme::https, {"--http2"}, Door::tls},
-                    Way{"socks5h_to_https", "socks5h", Scheme::https, {}}),
-    [](const auto& test) { return std::string(test.param.name); });
+TEST_P(CurlWays, AnUploadIsRefusedBeforeItIsSent) {
+  const std::string file = folder_.write("upload", whole_);
+  const Account penniless = metered_.user("penniless", "");
+  for (const Account& account :
+       {penniless, Account{alice_.name, "wrong-token"}, Account{alice_.name + "-country-zz", alice_.token}}) {
+    const Finished refused = curl_as(account, "/files/uploaded", {"-f", "-T", file});
+    EXPECT_NE(refused.status.code, 0) << account.name << ": " << told_by(refused);
+  }
+  EXPECT_TRUE(origin_.requests().empty());
+}
+
+TEST_P(CurlWays, AnUploadIsCutWhenTheMoneyIsSpent) {
+  const std::string file = folder_.write("upload", whole_);
+  const Finished cut =
+      run_out_of_money(call(alice_, "/files/uploaded", {"-f", "-T", file, "--limit-rate", "100K"}), alice_,
+                       [this](const auto&) { return origin_.has_begun_to_keep("uploaded"); });
+  const char* shown = GetParam().cut_upload;
+  EXPECT_NE(cut.errors.find(shown), std::string::npos) << "shows no \"" << shown << "\": " << told_by(cut);
+  EXPECT_THROW(origin_.file("uploaded"), HarnessError);
+  EXPECT_EQ(metered_.balance_units(alice_), 0);
+}
+
+TEST_P(CurlWays, TheOriginIsAskedInItsVersionOfHttp) {
+  const Finished answer = curl_to("/hello", {});
+  EXPECT_EQ(answer.output, std::string("HTTP/") + GetParam().version + " GET /hello\n") << told_by(answer);
+}
+
+constexpr const char* one = "1.1";
+constexpr const char* two = "2.0";
+// What is forwarded still waits for its answer, and that says why.
+constexpr const char* told = "The requested URL returned error: 402";
+constexpr const char* reset = "reset by peer";
+const Way ways[] = {
+    {"http", "http", Scheme::http, {}, one, told},
+    {"http_tunnel", "http", Scheme::http, {"-p"}, one, reset},
+    {"http_to_https", "http", Scheme::https, {"--http1.1"}, one, reset},
+    {"http_to_http2", "http", Scheme::https, {"--http2"}, two, reset},
+    {"https", "https", Scheme::http, {}, one, told, Door::tls},
+    {"https_tunnel", "https", Scheme::http, {"-p"}, one, reset, Door::tls},
+    {"https_to_https", "https", Scheme::https, {"--http1.1"}, one, reset, Door::tls},
+    {"https_to_http2", "https", Scheme::https, {"--http2"}, two, reset, Door::tls},
+    {"socks5", "socks5", Scheme::http, {}, one, reset},
+    {"socks5_to_https", "socks5", Scheme::https, {"--http1.1"}, one, reset},
+    {"socks5h", "socks5h", Scheme::http, {}, one, reset},
+    {"socks5h_to_https", "socks5h", Scheme::https, {"--http1.1"}, one, reset},
+    {"socks5h_to_http2", "socks5h", Scheme::https, {"--http2"}, two, reset},
+};
+INSTANTIATE_TEST_SUITE_P(EachWay, CurlWays, testing::ValuesIn(ways),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 using Curl = CurlWorld;
 
@@ -188,6 +244,20 @@ TEST_F(Curl, ShowsWhereToBuyWhenNothingIsLeft) {
                                  origin_.url(Scheme::http, "/hello")});
   EXPECT_TRUE(refused.output.starts_with("HTTP/1.1 402 Payment Required\r\n")) << told_by(refused);
   EXPECT_NE(refused.output.find("Proxy-Status: "), std::string::npos) << told_by(refused);
+}
+
+class CurlAtATlsDoor : public CurlWorld {
+ protected:
+  CurlAtATlsDoor() : CurlWorld(Door::tls) {}
+};
+
+TEST_F(CurlAtATlsDoor, WithAnyAuthFindsOutThatBasicIsWanted) {
+  for (const auto& [scheme, version] : {std::pair{Scheme::http, "1.1"}, std::pair{Scheme::https, "2.0"}}) {
+    const Finished answer = curl({"-x", "https://" + proxy_address(), "--proxy-anyauth", "--proxy-user",
+                                  credentials(alice_), "-v", origin_.url(scheme, "/hello")});
+    EXPECT_EQ(answer.output, std::string("HTTP/") + version + " GET /hello\n") << told_by(answer);
+    EXPECT_NE(answer.errors.find("< HTTP/1.1 407 "), std::string::npos) << told_by(answer);
+  }
 }
 
 class CurlAtABalancersDoor : public CurlWorld {

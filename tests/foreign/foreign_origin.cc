@@ -1,5 +1,6 @@
 #include "tests/foreign/foreign_origin.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -63,6 +64,13 @@ std::string ForeignOrigin::authority(Scheme scheme, Host host) const {
 
 std::string ForeignOrigin::url(Scheme scheme, const std::string& path, Host host) const {
   return (scheme == Scheme::https ? "https://" : "http://") + authority(scheme, host) + path;
+}
+
+/// site.js keeps it beside until it is whole.
+bool ForeignOrigin::has_begun_to_keep(const std::string& name) const {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(site_.path() + "/" + name + ".part", ignored);
+  return !ignored && size > 0;
 }
 
 std::vector<SeenRequest> ForeignOrigin::requests() const {

@@ -49,6 +49,8 @@ class ForeignOrigin {
   void put(const std::string& name, const std::string& content) const { site_.write(name, content); }
   /// What is in /files/NAME. Throws HarnessError when there is nothing.
   std::string file(const std::string& name) const { return read_file(site_.path() + "/" + name); }
+  /// True when something of a file that is being PUT has come.
+  bool has_begun_to_keep(const std::string& name) const;
   /// The folder of all this.
   const std::string& folder() const { return site_.path(); }
 

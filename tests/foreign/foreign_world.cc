@@ -56,9 +56,9 @@ Errand ForeignWorld::errand(const Account& account, const std::string& url) cons
                 .folder = folder_.path()};
 }
 
-bool ForeignWorld::has_begun_to_fetch() const {
+bool ForeignWorld::is_there(const std::string& file) {
   std::error_code ignored;
-  const auto size = std::filesystem::file_size(folder_.path() + "/fetched", ignored);
+  const auto size = std::filesystem::file_size(file, ignored);
   return !ignored && size > 0;
 }
 

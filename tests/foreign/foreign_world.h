@@ -30,7 +30,8 @@ class ForeignWorld : public testing::Test {
   Errand errand(const Account& account, const std::string& url) const;
   std::string fetched() const { return read_file(folder_.path() + "/fetched"); }
   /// True when there is something of it.
-  bool has_begun_to_fetch() const;
+  bool has_begun_to_fetch() const { return is_there(folder_.path() + "/fetched"); }
+  static bool has_begun(const Errand& errand) { return is_there(errand.file); }
 
   /// Starts a program, away from whatever this machine has configured for its people.
   std::unique_ptr<Process> start(ProgramCall call) const;
@@ -44,6 +45,8 @@ class ForeignWorld : public testing::Test {
   static ProgramCall called(const std::vector<std::string>& arguments);
 
  private:
+  /// True when the file is there and not empty.
+  static bool is_there(const std::string& file);
   void take_all_money(const Account& account) const;
 
  protected:

@@ -41,13 +41,25 @@ std::string name_of_server_account() {
   return ::getpwuid(server_account().user)->pw_name;
 }
 
-class Ssh : public ForeignWorld, public testing::WithParamInterface<const char*> {
+/// How ncat goes to the proxy, and what it says that is refused there.
+struct Way {
+  const char* kind;
+  const char* unpaid;
+  const char* wrong_token;
+  const char* no_such_location;
+};
+
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.kind;
+}
+
+class Ssh : public ForeignWorld, public testing::WithParamInterface<Way> {
  protected:
   /// `command` over there, with `input` (a file) as its standard input.
   ProgramCall ssh(const Account& account, const std::string& command,
                   const std::string& input = "/dev/null") const {
     const std::string way = "ProxyCommand=/usr/bin/ncat --proxy " + proxy_address() + " --proxy-type " +
-                            GetParam() + " --proxy-auth " + credentials(account) + " %h %p";
+                            GetParam().kind + " --proxy-auth " + credentials(account) + " %h %p";
     return called({"/bin/sh",
                    "-c",
                    R"(exec /usr/bin/ssh "$@" <)" + input,
@@ -80,11 +92,17 @@ TEST_P(Ssh, CarriesAFileThereAndBack) {
   EXPECT_TRUE(echoed.output == content) << echoed.output.size() << echoed.errors;
 }
 
-TEST_P(Ssh, IsRefusedWithoutMoney) {
-  const Finished refused = run(ssh(metered_.user("penniless", ""), "true"));
-  EXPECT_EQ(refused.status.code, 255) << told_by(refused);
-  const char* shown = std::string_view(GetParam()) == "http" ? "402" : "not allowed by ruleset";
-  EXPECT_NE(refused.errors.find(shown), std::string::npos) << told_by(refused);
+TEST_P(Ssh, ShowsWhatNcatIsRefusedFor) {
+  const std::pair<Account, const char*> all[] = {
+      {metered_.user("penniless", ""), GetParam().unpaid},
+      {Account{alice_.name, "wrong-token"}, GetParam().wrong_token},
+      {Account{alice_.name + "-country-zz", alice_.token}, GetParam().no_such_location}};
+  for (const auto& [account, shown] : all) {
+    const Finished refused = run(ssh(account, "true"));
+    EXPECT_EQ(refused.status.code, 255) << told_by(refused);
+    EXPECT_NE(refused.errors.find(shown), std::string::npos)
+        << "shows no \"" << shown << "\": " << told_by(refused);
+  }
 }
 
 TEST_P(Ssh, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
@@ -95,8 +113,12 @@ TEST_P(Ssh, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
   EXPECT_EQ(metered_.balance_units(alice_), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(EachWay, Ssh, testing::Values("http", "socks5"),
-                         [](const auto& test) { return std::string(test.param); });
+constexpr Way ways[] = {
+    {"http", "Ncat: Proxy returned status code 402.", "Ncat: Proxy returned status code 407.",
+     "Ncat: Proxy returned status code 503."},
+    {"socks5", "connection not allowed by ruleset", "authentication failed", "Host unreachable"}};
+INSTANTIATE_TEST_SUITE_P(EachWay, Ssh, testing::ValuesIn(ways),
+                         [](const auto& test) { return std::string(test.param.kind); });
 
 }  // namespace
 }  // namespace payg::test

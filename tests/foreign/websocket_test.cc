@@ -11,6 +11,9 @@ struct Way {
   const char* proxy;   ///< the scheme of its URL
   const char* target;  ///< of the WebSocket's
   const char* unpaid;
+  const char* wrong_token;
+  const char* no_such_location;
+  Door door = Door::plain;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -19,6 +22,8 @@ void PrintTo(const Way& way, std::ostream* out) {
 
 class WebSocket : public ForeignWorld, public testing::WithParamInterface<Way> {
  protected:
+  WebSocket() : ForeignWorld(GetParam().door) {}
+
   ProgramCall talk(const Account& account, const std::vector<std::string>& more = {}) const {
     const Way& way = GetParam();
     const bool secure = std::string_view(way.target) == "wss";
@@ -42,9 +47,15 @@ TEST_P(WebSocket, CarriesMessagesOfEverySizeAndCloses) {
   EXPECT_EQ(origin_.requests().at(0).kind, "upgrade");
 }
 
-TEST_P(WebSocket, IsRefusedWithoutMoney) {
-  const Finished refused = run(talk(metered_.user("penniless", "")));
-  EXPECT_NE(refused.errors.find(GetParam().unpaid), std::string::npos) << told_by(refused);
+TEST_P(WebSocket, SaysWhatItIsRefusedFor) {
+  const std::pair<Account, const char*> all[] = {
+      {metered_.user("penniless", ""), GetParam().unpaid},
+      {Account{alice_.name, "wrong-token"}, GetParam().wrong_token},
+      {Account{alice_.name + "-country-zz", alice_.token}, GetParam().no_such_location}};
+  for (const auto& [account, shown] : all) {
+    const Finished refused = run(talk(account));
+    EXPECT_EQ(refused.errors, std::string(shown) + "\n") << told_by(refused);
+  }
   EXPECT_TRUE(origin_.requests().empty());
 }
 
@@ -56,12 +67,24 @@ TEST_P(WebSocket, IsCutWhileItIsIdleWhenTheMoneyIsSpent) {
   EXPECT_EQ(metered_.balance_units(alice_), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(EachWay, WebSocket,
-                         testing::Values(Way{"tunnel", "https-proxy-agent", "http", "ws", "402"},
-                                         Way{"tunnel_and_tls", "https-proxy-agent", "http", "wss", "402"},
-                                         Way{"forwarded", "http-proxy-agent", "http", "ws",
-                                             "Unexpected server response: 402"},
-                                         Way{"socks5", "socks-proxy-agent", "socks5h", "wss", "NotAllowed"}),
+// What ws says of an answer that is none to its Upgrade, or of one that the agent hands it in place of a
+// tunnel.
+constexpr const char* said_402 = "Unexpected server response: 402";
+constexpr const char* said_407 = "Unexpected server response: 407";
+constexpr const char* said_503 = "Unexpected server response: 503";
+
+constexpr Way ways[] = {
+    {"tunnel", "https-proxy-agent", "http", "ws", said_402, said_407, said_503},
+    {"tunnel_and_tls", "https-proxy-agent", "http", "wss", said_402, said_407, said_503},
+    {"tunnel_by_tls", "https-proxy-agent", "https", "ws", said_402, said_407, said_503, Door::tls},
+    {"tunnel_by_tls_and_tls", "https-proxy-agent", "https", "wss", said_402, said_407, said_503, Door::tls},
+    {"forwarded", "http-proxy-agent", "http", "ws", said_402, said_407, said_503},
+    {"forwarded_by_tls", "http-proxy-agent", "https", "ws", said_402, said_407, said_503, Door::tls},
+    {"socks5", "socks-proxy-agent", "socks5h", "ws", "Socks5 proxy rejected connection - NotAllowed",
+     "Socks5 Authentication failed", "Socks5 proxy rejected connection - HostUnreachable"},
+    {"socks5_and_tls", "socks-proxy-agent", "socks5h", "wss", "Socks5 proxy rejected connection - NotAllowed",
+     "Socks5 Authentication failed", "Socks5 proxy rejected connection - HostUnreachable"}};
+INSTANTIATE_TEST_SUITE_P(EachWay, WebSocket, testing::ValuesIn(ways),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/integration/metered_proxy.h"
+#include "tests/support/harness/udp_end.h"
 
 namespace payg::test {
 namespace {
@@ -64,7 +65,10 @@ int socks(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
 
 class ListedAddress : public testing::TestWithParam<LedgerKind> {
  protected:
-  MeteredProxy node_{GetParam(), BillingSettings{.increment = "1m"}};
+  MeteredProxy node_{GetParam(), BillingSettings{.increment = "1m"},
+                     ProxySettings{.listeners = {"127.0.0.1:0", "127.0.0.1:0"},
+                                   .transports = {Transport::plain, Transport::tls},
+                                   .listener_lines = {"proxy_protocol_from = [\"127.0.0.9/32\"]"}}};
   const Origin origin_{scripts::answer_ok()};
   const Account alice_ = node_.user("alice", "1");
 };
@@ -82,6 +86,37 @@ TEST_P(ListedAddress, NeedsNoTokenByAnyWayIn) {
   EXPECT_EQ(forward(node_, origin_, unlisted), 407);
   EXPECT_EQ(connect(node_, origin_, unlisted), 407);
   EXPECT_EQ(socks(node_, origin_, unlisted), 255);
+}
+
+TEST_P(ListedAddress, NeedsNoTokenInTlsNorForDatagrams) {
+  list(node_, alice_, "127.0.0.2", origin_);
+  RawClient in_tls(node_.proxy().address(1), listed);
+  in_tls.start_tls();
+  in_tls.send(get(origin_));
+  EXPECT_EQ(read_response(in_tls).status, 200);
+
+  RawClient control(node_.proxy().address(), listed);
+  control.send(socks::greeting(socks::no_authentication));
+  ASSERT_EQ(control.read_exactly(2)[1], 0);
+  control.send(socks::associate());
+  const auto reply = socks::read_reply(control);
+  ASSERT_EQ(reply.code, 0);
+  const UdpEnd target, end(listed.to_string());
+  end.send_to(socks::bound_in(reply), socks::datagram_to(target.address(), "hello"));
+  EXPECT_EQ(target.receive().bytes, "hello");
+}
+
+TEST_P(ListedAddress, IsTheClientsAndNotThatOfWhoStandsInFront) {
+  const IpAddress front = IpAddress::parse("127.0.0.9").value();
+  const auto answer_to = [&](const std::string& client) {
+    RawClient behind(node_.proxy().address(), front);
+    behind.send("PROXY TCP4 " + client + " 127.0.0.1 4711 8080\r\n" + get(origin_));
+    return read_response(behind).status;
+  };
+  ASSERT_EQ(node_.proxy().paygctl({"address", "add", alice_.name, "127.0.0.9"}).status.code, 0);
+  list(node_, alice_, "127.0.0.2", origin_);
+  EXPECT_EQ(answer_to("127.0.0.2"), 200);
+  EXPECT_EQ(answer_to("127.0.0.3"), 407);
 }
 
 TEST_P(ListedAddress, CountsOnceTheTokenWasShownThere) {

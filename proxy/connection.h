@@ -85,6 +85,9 @@ class Connection final : private SocketHandler,
   Passage up_passage(MonotonicTime now) noexcept;
   Passage down_passage(MonotonicTime now) noexcept;
   Passage down_passage() noexcept;
+  /// In which order the two are to move now.
+  using Holdable::Order;
+  using Holdable::order;
   /// The proxy's own words to the client need nobody's leave.
   Passage answer_passage() noexcept;
 
@@ -94,7 +97,6 @@ class Connection final : private SocketHandler,
   void on_ready(Socket& socket) noexcept override;
   void on_timeout() noexcept override;
   bool may_move(MonotonicTime now) const noexcept override;
-  const Pace* pace() const noexcept override { return place_.pace(); }
   void on_released() noexcept override { client_.ready_again(); }
   void on_authenticated() noexcept override;
   void on_admitted(const plugin::Location& location) noexcept override;

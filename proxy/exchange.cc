@@ -43,6 +43,9 @@ Exchange::Progress Exchange::run() {
   const MonotonicTime now = connection_.worker().now();
   Passage down = connection_.down_passage(now);
   if (!down.open()) return Progress::running;  // held: of a head nothing is read either
+  if (connection_.order() == Connection::Order::reversed) {
+    if (const auto progress = run_response(down); progress != Progress::running) return progress;
+  }
   if (request_state_ == RequestState::sending) {
     Passage up = connection_.up_passage(now);
     if (const auto progress = run_request(up); progress != Progress::running) return progress;

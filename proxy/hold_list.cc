@@ -9,20 +9,27 @@ HoldList::HoldList(event_base* base, const Clock& clock, Counters& counters)
 
 void HoldList::hold(Holdable& connection) noexcept {
   if (connection.held()) return;
-  if (first_ == nullptr) again_.add_for(interval);
-  connection.list_ = this;
-  connection.previous_ = last_;
-  (last_ != nullptr ? last_->next_ : first_) = &connection;
-  last_ = &connection;
+  if (is_empty()) again_.add_for(interval);
+  const bool had_its_turn = connection.turn_ == Holdable::Turn::had;
+  if (had_its_turn) {
+    const bool was_usual = connection.order_ == Holdable::Order::usual;
+    connection.order_ = was_usual ? Holdable::Order::reversed : Holdable::Order::usual;
+  }
+  Queue& queue = had_its_turn ? waiting_ : passed_over_;
+  connection.queue_ = &queue;
+  connection.previous_ = queue.last;
+  (queue.last != nullptr ? queue.last->next_ : queue.first) = &connection;
+  queue.last = &connection;
   counters_.holds_total.fetch_add(1, std::memory_order_relaxed);
   counters_.connections_held.fetch_add(1, std::memory_order_relaxed);
 }
 
 void HoldList::let_go(Holdable& connection) noexcept {
   if (!connection.held()) return;
-  (connection.previous_ != nullptr ? connection.previous_->next_ : first_) = connection.next_;
-  (connection.next_ != nullptr ? connection.next_->previous_ : last_) = connection.previous_;
-  connection.list_ = nullptr;
+  Queue& queue = *connection.queue_;
+  (connection.previous_ != nullptr ? connection.previous_->next_ : queue.first) = connection.next_;
+  (connection.next_ != nullptr ? connection.next_->previous_ : queue.last) = connection.previous_;
+  connection.queue_ = nullptr;
   connection.previous_ = connection.next_ = nullptr;
   counters_.connections_held.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -33,16 +40,21 @@ void HoldList::on_interval(evutil_socket_t, short, void* self) noexcept {
 
 void HoldList::look() noexcept {
   const MonotonicTime now = clock_.now();
-  served_.clear();
-  for (Holdable *connection = first_, *next = nullptr; connection != nullptr; connection = next) {
-    next = connection->next_;
+  look_at(passed_over_, now);
+  look_at(waiting_, now);
+  if (!is_empty()) again_.add_for(interval);
+}
+
+void HoldList::look_at(Queue& queue, MonotonicTime now) noexcept {
+  // Up to here, and not to those who may be held again behind it meanwhile.
+  const Holdable* const last = queue.last;
+  for (Holdable *connection = queue.first, *next = nullptr; connection != nullptr; connection = next) {
+    next = connection == last ? nullptr : connection->next_;
     if (!connection->may_move(now)) continue;
-    const Pace* const pace = connection->pace();
-    if (pace != nullptr && pace->is_bounded() && !served_.insert(pace).second) continue;
     let_go(*connection);
+    connection->turn_ = Holdable::Turn::to_get;
     connection->on_released();
   }
-  if (first_ != nullptr) again_.add_for(interval);
 }
 
 }  // namespace payg::proxy

@@ -21,12 +21,10 @@ void Tunnel::start() noexcept {
 
 void Tunnel::relay() noexcept {
   last_activity_ = connection_.worker().now();
-  Socket& client = connection_.client();
-  Passage down = connection_.down_passage(last_activity_);
-  step(down_, *target_, client, down);
+  const bool up_first = connection_.order() == Connection::Order::reversed;
+  up_first ? relay_up() : relay_down();
   if (connection_.is_closed()) return;
-  Passage up = connection_.up_passage(last_activity_);
-  step(up_, client, *target_, up);
+  up_first ? relay_down() : relay_up();
   if (connection_.is_closed()) return;
   if (up_.way == Way::over && down_.way == Way::over)
     return connection_.close(end_.value_or(ConnectionEnd::client_closed));
@@ -34,6 +32,16 @@ void Tunnel::relay() noexcept {
     phase_ = Phase::lingering;
     connection_.set_timeout(linger_time);
   }
+}
+
+void Tunnel::relay_up() noexcept {
+  Passage passage = connection_.up_passage(last_activity_);
+  step(up_, connection_.client(), *target_, passage);
+}
+
+void Tunnel::relay_down() noexcept {
+  Passage passage = connection_.down_passage(last_activity_);
+  step(down_, *target_, connection_.client(), passage);
 }
 
 void Tunnel::step(Direction& direction, Socket& source, Socket& sink, Passage& passage) noexcept {

@@ -39,6 +39,8 @@ class Tunnel final : public Stage, public SocketHandler {
 
   void on_ready(Socket&) noexcept override { relay(); }
   void relay() noexcept;
+  void relay_up() noexcept;
+  void relay_down() noexcept;
   void step(Direction& direction, Socket& source, Socket& sink, Passage& passage) noexcept;
   void discard(Direction& direction, Socket& source) noexcept;
   void note_end(ConnectionEnd end) noexcept {

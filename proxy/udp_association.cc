@@ -84,8 +84,10 @@ void UdpAssociation::on_client_ready() noexcept {
 
 void UdpAssociation::relay() noexcept {
   const auto scratch = connection_.worker().resources().scratch;
-  relay_from(client_side_, [&] { relay_up(scratch); });
+  const bool down_first = connection_.order() == Connection::Order::reversed;
+  if (!down_first) relay_from(client_side_, [&] { relay_up(scratch); });
   for (UdpSocket& socket : exit_side_) relay_from(socket, [&] { relay_down(socket, scratch); });
+  if (down_first) relay_from(client_side_, [&] { relay_up(scratch); });
 }
 
 template <class Step>

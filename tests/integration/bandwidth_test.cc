@@ -2,6 +2,7 @@
 // how much has moved at which moment is exact.
 
 #include <atomic>
+#include <functional>
 #include <list>
 #include <thread>
 
@@ -54,6 +55,16 @@ class Bandwidth : public testing::Test {
     return proxy_.bytes() - before;
   }
 
+  /// True when it happens while a connection that is always held again has so many turns.
+  bool within_turns(int turns, const std::function<bool()>& happened) {
+    for (int turn = 0; turn < turns; ++turn) {
+      const std::uint64_t holds = proxy_.holds();
+      proxy_.clock().advance(milliseconds(50));
+      if (!eventually([&] { return happened() || proxy_.holds() > holds; })) return false;
+    }
+    return eventually(happened);
+  }
+
   HeldProxy proxy_;
 };
 
@@ -94,6 +105,43 @@ TEST_F(Bandwidth, IsSharedFairlyByManyConnections) {
   EXPECT_NEAR(static_cast<double>(all), 5.0 * rate, 2 * most_ahead);
   for (const Drain& drain : drains)
     EXPECT_TRUE(eventually([&] { return drain.arrived() > all / count / 2; })) << drain.arrived();
+}
+
+TEST_F(Bandwidth, IsSharedByBothDirections) {
+  Signal arrived;
+  const Origin flood([&](OriginConnection& connection) {
+    const std::jthread listener([&] {
+      if (connection.stream().read_some() == "stop") arrived.set();
+    });
+    connection.send_pattern(100'000'000);
+  });
+  RawClient client = proxy_.tunnel(flood);
+  EXPECT_TRUE(proxy_.comes_to_hold(1));
+  client.send("stop");
+  const Drain drain(client);
+  EXPECT_TRUE(within_turns(4, [&] { return arrived.is_set(); })) << "in between what comes down";
+}
+
+TEST_F(Bandwidth, LetsAnAnswerThroughThatComesDuringAnUpload) {
+  const Origin refusing([](OriginConnection& connection) {
+    connection.read_request_head();
+    connection.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    while (!connection.stream().read_some().empty()) {
+    }
+  });
+  RawClient client = proxy_.connect();
+  client.send("PUT http://" + refusing.authority() + "/ HTTP/1.1\r\nHost: " + refusing.authority() +
+              "\r\nContent-Length: 100000000\r\n\r\n");
+  std::thread upload([&client] {
+    const std::string piece(65'536, 'x');
+    while (client.try_send(piece)) {
+    }
+  });
+  const bool is_answered = within_turns(10, [&] { return client.readable_within(milliseconds(0)); });
+  EXPECT_TRUE(is_answered);
+  if (is_answered) EXPECT_EQ(read_response(client).status, 413);
+  client.interrupt();
+  upload.join();
 }
 
 TEST_F(Bandwidth, HoldsForwardedBodiesToo) {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <list>
+#include <string>
+#include <vector>
 
 #include "tests/support/fake_clock.h"
 
@@ -21,7 +24,6 @@ class FakeConnection final : public Holdable {
 
  private:
   bool may_move(MonotonicTime now) const noexcept override { return now <= relay_until(sessions_); }
-  const Pace* pace() const noexcept override { return nullptr; }
   void on_released() noexcept override { ++released; }
   std::vector<plugin::SessionTraffic*> sessions_;
 };
@@ -115,6 +117,57 @@ TEST_F(HoldListTest, KeepsTheOthersWhenSomeOfManyGo) {
   permit_until(one, MonotonicTime::max());
   let_it_look();
   for (std::size_t i = 0; i < of_one.size(); ++i) EXPECT_EQ(of_one[i].released, i == 2 ? 0 : 1) << i;
+}
+
+/// One of several that share a pace: takes what room there is when it is released, and is held again.
+class Sharing final : public Holdable {
+ public:
+  Sharing(std::string name, int& room, HoldList& holds, std::vector<std::string>& turns)
+      : name_(std::move(name)), room_(room), holds_(holds), turns_(turns) {}
+  ~Sharing() { holds_.let_go(*this); }
+
+ private:
+  bool may_move(MonotonicTime) const noexcept override { return room_ > 0; }
+  void on_released() noexcept override {
+    if (room_ > 0) {
+      --room_;
+      turns_.push_back(name_ + (order() == Order::usual ? " usual" : " reversed"));
+      had_its_turn();
+    }
+    holds_.hold(*this);
+  }
+
+  const std::string name_;
+  int& room_;
+  HoldList& holds_;
+  std::vector<std::string>& turns_;
+};
+
+TEST_F(HoldListTest, WhoHasMovedStandsBehindThoseWhoFoundNoRoom) {
+  int room = 0;
+  std::vector<std::string> turns;
+  Sharing a("a", room, holds, turns), b("b", room, holds, turns), c("c", room, holds, turns);
+  for (Sharing* each : {&a, &b, &c}) holds.hold(*each);
+  for (int look = 0; look < 4; ++look) {
+    room = 1;
+    let_it_look();
+    EXPECT_EQ(room, 0);
+  }
+  room = 2;
+  let_it_look();
+  EXPECT_EQ(turns, (std::vector<std::string>{"a reversed", "b reversed", "c reversed", "a usual", "b usual",
+                                             "c usual"}));
+}
+
+TEST_F(HoldListTest, ALookReleasesAllForWhomThereIsRoom) {
+  int room = 0;
+  std::vector<std::string> turns;
+  std::list<Sharing> many;
+  for (int i = 0; i < 100; ++i) many.emplace_back(std::to_string(i), room, holds, turns);
+  for (Sharing& each : many) holds.hold(each);
+  room = 100;
+  let_it_look();
+  EXPECT_EQ(turns.size(), 100U);
 }
 
 TEST_F(HoldListTest, ShowsHowManyAreHeldAndHowManyEverWere) {

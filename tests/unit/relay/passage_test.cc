@@ -66,7 +66,6 @@ class PassageTest : public testing::Test, public SocketHandler, public Holdable 
 
   void on_ready(Socket&) noexcept override {}
   bool may_move(MonotonicTime now) const noexcept override { return now <= relay_until(sessions_); }
-  const Pace* pace() const noexcept override { return nullptr; }
   void on_released() noexcept override {}
 
   EventLoop loop_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <mutex>
 
 #include "plugin/base/spread_bits.h"
@@ -34,23 +33,26 @@ std::optional<NetworkIndex::Owner> NetworkIndex::find(const IpAddress& client) c
   return std::nullopt;
 }
 
-std::vector<Cidr> NetworkIndex::take_unconfirmed(UserId user, const IpAddress& client) {
+std::vector<Cidr> NetworkIndex::unconfirmed(UserId user, const IpAddress& client, MonotonicTime now) {
   if (unconfirmed_.load(std::memory_order_relaxed) == 0) return {};
   const IpAddress plain = client.unmapped();
-  const auto holds = [&plain](const Cidr& network) { return network.contains(plain); };
+  const auto is_due = [&](const Unconfirmed& one) {
+    return one.told_from <= now && one.network.contains(plain);
+  };
   {
     const std::shared_lock lock(mutex_);
     const auto listing = listings_.find(user);
-    if (listing == listings_.end() || std::ranges::none_of(listing->second.unconfirmed, holds)) return {};
+    if (listing == listings_.end() || std::ranges::none_of(listing->second.unconfirmed, is_due)) return {};
   }
   const std::unique_lock lock(mutex_);
   const auto listing = listings_.find(user);
   if (listing == listings_.end()) return {};
-  std::vector<Cidr>& all = listing->second.unconfirmed;
-  const auto taken = std::partition(all.begin(), all.end(), std::not_fn(holds));
-  std::vector<Cidr> told(taken, all.end());
-  all.erase(taken, all.end());
-  unconfirmed_.fetch_sub(told.size(), std::memory_order_relaxed);
+  std::vector<Cidr> told;
+  for (Unconfirmed& one : listing->second.unconfirmed) {
+    if (!is_due(one)) continue;
+    told.push_back(one.network);
+    one.told_from = now + told_again_after;
+  }
   return told;
 }
 
@@ -68,7 +70,9 @@ void NetworkIndex::follow(const std::vector<NetworkList>& lists, std::int64_t up
 
 void NetworkIndex::changed_here(const NetworkList& list) {
   const std::unique_lock lock(mutex_);
-  if (list.change > upto_) put(list);
+  if (list.change <= upto_) return;
+  const auto known = listings_.find(list.user);
+  if (known == listings_.end() || list.change >= known->second.change) put(list);
 }
 
 /// Takes each of his networks again, also one that he had: somebody else may have had it in between.
@@ -79,7 +83,7 @@ void NetworkIndex::put(const NetworkList& list) {
   listing = {.name = list.user_name, .change = list.change, .confirmed = {}, .unconfirmed = {}};
   for (const ListedNetwork& one : list.networks) {
     if (!one.confirmed_at) {
-      listing.unconfirmed.push_back(one.network);
+      listing.unconfirmed.push_back({.network = one.network, .told_from = MonotonicTime::min()});
       continue;
     }
     listing.confirmed.push_back(one.network);

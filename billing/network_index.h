@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "billing/ledger/ledger.h"
 #include "plugin/base/address.h"
+#include "plugin/base/clock.h"
 
 namespace payg::billing {
 
@@ -36,8 +38,10 @@ class NetworkIndex {
   std::optional<Owner> find(const IpAddress& client) const;
 
   /// The networks that this user has listed, that hold this address of his, and that are to be confirmed.
-  /// Tells of each once, until something of his is changed. Costs next to nothing while nobody has any.
-  std::vector<Cidr> take_unconfirmed(UserId user, const IpAddress& client);
+  /// Tells of each once in `told_again_after`, or when something of his is changed: somebody else may have
+  /// had it. Costs next to nothing while nobody has any.
+  std::vector<Cidr> unconfirmed(UserId user, const IpAddress& client, MonotonicTime now);
+  static constexpr std::chrono::seconds told_again_after{60};
 
   /// The ledger's news, in their order: what these users have listed, as it was when the ledger gave the mark
   /// `upto` (ChangeMark::users) or later.
@@ -53,11 +57,15 @@ class NetworkIndex {
     std::uint64_t seed;
     std::size_t operator()(const Cidr& network) const noexcept;
   };
+  struct Unconfirmed {
+    Cidr network;
+    MonotonicTime told_from;  ///< and not before
+  };
   struct Listing {
     std::string name;
     std::int64_t change = 0;
     std::vector<Cidr> confirmed;
-    std::vector<Cidr> unconfirmed;  ///< that nobody was told of yet
+    std::vector<Unconfirmed> unconfirmed;
   };
   /// How many networks there are with a prefix of so many bits.
   using Widths = std::array<std::size_t, 129>;

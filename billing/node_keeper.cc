@@ -22,8 +22,6 @@ constexpr std::chrono::milliseconds longest_pause = 2s;
 constexpr auto renewal_interval = 1s;
 static_assert(renewal_interval + look_interval < usual_lease_slack - Ledger::longest_silence - longest_pause,
               "as node_lease.h says");
-// Each is a transaction, and the lease has to be renewed.
-constexpr std::size_t confirmations_at_once = 16;
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 60s;
 constexpr auto confirmation_interval = 1s;
@@ -227,8 +225,8 @@ NodeKeeper::Life NodeKeeper::keep(Ledger& ledger) {
   if (!changes) return Life::goes_on;
   if (has_new_life(*changes)) return Life::is_over;
   tell_changes(*changes);
-  confirm_networks(ledger);
   if (renew_lease(ledger) == Life::is_over) return Life::is_over;
+  confirm_networks(ledger);
   end_sessions_of_a_lost_node(ledger);
   if (settle_what_is_left(ledger) == Life::is_over) return Life::is_over;
   if (host_.clock().now() - usage_posted_at_ >= usage_post_interval) post_usage(ledger);
@@ -282,10 +280,10 @@ void NodeKeeper::confirm_network(UserId user, const Cidr& network) {
   to_confirm_.emplace_back(user, network);
 }
 
-/// A ledger that is away is asked again at the next look; whoever is refused stays so until he changes
-/// something.
+/// As many as there is time for before the lease is due. A ledger that is away is asked again at the next
+/// look.
 void NodeKeeper::confirm_networks(Ledger& ledger) {
-  for (std::size_t done = 0; done < confirmations_at_once; ++done) {
+  while (host_.clock().now() - renewed_at_ < renewal_interval) {
     std::unique_lock lock(mutex_);
     if (to_confirm_.empty()) return;
     const auto [user, network] = to_confirm_.front();

@@ -137,9 +137,9 @@ void Reception::authenticate(const plugin::AuthenticationRequest& request,
 }
 
 /// REQUIRES: his right token came from there.
-void Reception::note_presence(const User& user, const IpAddress& client) {
+void Reception::note_presence(const User& user, const IpAddress& client) const {
   if (user.state != UserState::active) return;
-  for (const Cidr& network : with_.networks.take_unconfirmed(user.id, client))
+  for (const Cidr& network : with_.networks.unconfirmed(user.id, client, with_.clock.now()))
     with_.confirm_network(user.id, network);
 }
 

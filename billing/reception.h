@@ -99,7 +99,7 @@ class Reception {
 
   void authenticate_visitor(const plugin::AuthenticationRequest& request,
                             plugin::AuthenticationAnswer answer);
-  void note_presence(const User& user, const IpAddress& client);
+  void note_presence(const User& user, const IpAddress& client) const;
   void read_again(const std::string& user);
   void refuse_token(Caller& caller);
   void refuse_unread(Caller& caller);

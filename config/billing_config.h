@@ -65,8 +65,8 @@ struct BillingConfig {
   /// Live sessions that one user may have on all nodes together; 0: any number.
   unsigned max_sessions_per_user = 0;
   /// The fewest bits of a network of client addresses that a user lists by himself.
-  unsigned widest_client_network_v4 = 24;
-  unsigned widest_client_network_v6 = 48;
+  unsigned widest_client_network_v4 = 32;
+  unsigned widest_client_network_v6 = 64;
   PricingConfig pricing;
   AdminConfig admin;
   std::optional<DemoConfig> demo;

@@ -8,10 +8,12 @@
 
 namespace payg::billing {
 
-/// How wide the networks may be that somebody lists as his own: the fewest bits that their prefixes have.
+/// How wide the networks may be that somebody lists as his own: the fewest bits that their prefixes have. By
+/// default no wider than what one token shown from inside proves: an address, and what is given to one
+/// customer of IPv6 at least (RFC 6177 §2).
 struct NetworkWidth {
-  int v4 = 24;
-  int v6 = 48;
+  int v4 = 32;
+  int v6 = 64;
 };
 /// Nobody lists a wider one, the operator neither.
 inline constexpr NetworkWidth widest_networks{.v4 = 8, .v6 = 16};

@@ -385,6 +385,7 @@ class Ledger {
   virtual LedgerResult<User> create_user(std::string_view name, std::string_view email,
                                          const TokenHash& token, WallTime at) = 0;
   virtual LedgerResult<Done> set_token(UserId user, const TokenHash& token, WallTime at) = 0;
+  /// Networks of whoever is disabled are to be confirmed again, and keep nobody else's out meanwhile.
   virtual LedgerResult<Done> set_state(UserId user, UserState state, WallTime at) = 0;
   virtual LedgerResult<User> find_user(std::string_view name) = 0;
   virtual LedgerResult<User> find_user(const TokenHash& token) = 0;

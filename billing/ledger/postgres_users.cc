@@ -120,6 +120,8 @@ LedgerResult<Done> PostgresLedger::set_token(UserId user, const TokenHash& token
 LedgerResult<Done> PostgresLedger::set_state(UserId user, UserState state, WallTime at) {
   return changed_one(connection_.transact(
       {lock_user_changes(),
+       {"UPDATE user_addresses SET confirmed_at = NULL WHERE user_id = $1 AND $2::text = 'disabled'",
+        parameters(to_integer(user), name_of(state))},
        {"UPDATE users SET state = $2, changed_at = " PAYG_NEXT_CHANGE("$3") " WHERE user_id = $1"
                                                                             " RETURNING user_id",
         parameters(to_integer(user), name_of(state), to_ms(at))}}));

@@ -111,6 +111,8 @@ LedgerResult<Done> SqliteLedger::set_state(UserId user, UserState state, WallTim
   const int changed =
       transaction.execute("UPDATE users SET state = ?, changed_at = " PAYG_NEXT_CHANGE " WHERE user_id = ?",
                           name_of(state), to_ms(at), to_integer(user));
+  if (state == UserState::disabled)
+    transaction.execute("UPDATE user_addresses SET confirmed_at = NULL WHERE user_id = ?", to_integer(user));
   return found_or(transaction, changed == 1 ? std::optional(Done{}) : std::nullopt, no_such_user());
 }
 

@@ -124,6 +124,20 @@ TEST_P(Networks, ThatAreToBeConfirmedKeepNobodyOut) {
   EXPECT_EQ(value_of(confirm(mallory, "203.0.113.0/24")).outcome, Outcome::changed);
 }
 
+TEST_P(Networks, OfWhoIsDisabledAreToBeConfirmedAgainAndKeepNobodyOut) {
+  const User alice = user_with("alice", Credits()), squatter = user_with("squatter", Credits());
+  claim(alice, "203.0.113.7");
+  add(squatter, "203.0.113.0/24");
+  const ChangeMark before = mark();
+  value_of(ledger().set_state(squatter.id, UserState::disabled, new_year));
+  const auto news = value_of(ledger().changes_since(node, before));
+  ASSERT_EQ(news.networks.size(), 1U);
+  EXPECT_EQ(news.networks[0].networks.at(0).confirmed_at, std::nullopt);
+  EXPECT_EQ(value_of(confirm(alice, "203.0.113.7")).outcome, Outcome::changed);
+  value_of(ledger().set_state(squatter.id, UserState::active, new_year));
+  EXPECT_EQ(refusal_of(confirm(squatter, "203.0.113.0/24")), "already_exists");
+}
+
 TEST_P(Networks, AConfirmationIsToldToTheOtherNodes) {
   const User alice = user_with("alice", Credits());
   claim(alice, "203.0.113.7");

@@ -13,7 +13,7 @@ std::string refusal_of_url(std::string_view url) {
 
 /// What a user may list, as it is kept, or what is wrong with it.
 std::string listed(std::string_view text) {
-  const auto network = read_client_network(text, {});
+  const auto network = read_client_network(text, {.v4 = 24, .v6 = 48});
   if (network) return network->to_string();
   switch (network.error()) {
     case NetworkFlaw::malformed: return "malformed";

@@ -65,7 +65,8 @@ int socks(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
 
 class ListedAddress : public testing::TestWithParam<LedgerKind> {
  protected:
-  MeteredProxy node_{GetParam(), BillingSettings{.increment = "1m"},
+  MeteredProxy node_{GetParam(),
+                     BillingSettings{.increment = "1m", .lines = {"widest_client_network_v4 = 24"}},
                      ProxySettings{.listeners = {"127.0.0.1:0", "127.0.0.1:0"},
                                    .transports = {Transport::plain, Transport::tls},
                                    .listener_lines = {"proxy_protocol_from = [\"127.0.0.9/32\"]"}}};

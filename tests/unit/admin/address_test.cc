@@ -5,6 +5,10 @@ namespace {
 
 class Addresses : public AdminPort {
  protected:
+  void configure(config::BillingConfig& config) override {
+    config.widest_client_network_v4 = 24;
+    config.widest_client_network_v6 = 48;
+  }
   void SetUp() override {
     AdminPort::SetUp();
     alice = add_user("alice");

@@ -33,11 +33,12 @@ class Index : public ::testing::Test {
   /// Those of alice that are to be confirmed since she was seen there.
   std::vector<std::string> seen_at(std::string_view address, UserId user = alice) {
     std::vector<std::string> networks;
-    for (const Cidr& one : index.take_unconfirmed(user, IpAddress::parse(address).value()))
+    for (const Cidr& one : index.unconfirmed(user, IpAddress::parse(address).value(), now))
       networks.push_back(one.to_string());
     return networks;
   }
 
+  MonotonicTime now{};
   NetworkIndex index{7};
 };
 
@@ -88,7 +89,7 @@ TEST_F(Index, GivesNobodyWhatIsToBeConfirmed) {
   EXPECT_EQ(owner_of("203.0.113.7"), "nobody");
 }
 
-TEST_F(Index, TellsOnceOfWhatIsToBeConfirmedUntilSomethingChanges) {
+TEST_F(Index, TellsOnceInAWhileOfWhatIsToBeConfirmed) {
   using Networks = std::vector<std::string>;
   index.follow({unconfirmed(list_of(alice, 1, {"203.0.113.0/24", "203.0.113.7/32", "198.51.100.7/32"})),
                 list_of(bob, 2, {"10.0.0.0/8"})},
@@ -99,6 +100,9 @@ TEST_F(Index, TellsOnceOfWhatIsToBeConfirmedUntilSomethingChanges) {
   EXPECT_EQ(seen_at("203.0.113.8"), Networks{"203.0.113.0/24"});
   EXPECT_EQ(seen_at("::ffff:203.0.113.7"), Networks{"203.0.113.7/32"});
   EXPECT_EQ(seen_at("203.0.113.7"), Networks()) << "told already";
+  now += NetworkIndex::told_again_after;
+  EXPECT_EQ(seen_at("203.0.113.8"), Networks{"203.0.113.0/24"}) << "it may be free now";
+  EXPECT_EQ(seen_at("203.0.113.8"), Networks());
   index.follow({unconfirmed(list_of(alice, 3, {"203.0.113.7/32"}))}, 3);
   EXPECT_EQ(seen_at("203.0.113.7"), Networks{"203.0.113.7/32"});
   EXPECT_EQ(seen_at("198.51.100.7"), Networks()) << "taken back";
@@ -126,6 +130,12 @@ TEST_F(Index, IsAheadOfTheNewsWithWhatWasChangedHere) {
   EXPECT_EQ(owner_of("203.0.113.7"), "nobody") << "taken back since";
   index.follow({list_of(alice, 6, {})}, 6);
   EXPECT_EQ(owner_of("203.0.113.7"), "nobody");
+}
+
+TEST_F(Index, KeepsTheNewerOfTwoListsThatWereChangedHere) {
+  index.changed_here(list_of(alice, 6, {}));
+  index.changed_here(list_of(alice, 5, {"203.0.113.7/32"}));
+  EXPECT_EQ(owner_of("203.0.113.7"), "nobody") << "told late";
 }
 
 TEST_F(Index, BelievesTheNewsThatOvertookWhatWasChangedHere) {

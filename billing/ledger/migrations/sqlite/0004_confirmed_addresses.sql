@@ -1,6 +1,7 @@
 -- Since when who comes from a user's network is him: since his right token was shown from inside it, or the operator
--- listed it. NULL: neither has happened, and nobody is. No two users have confirmed ones that overlap; no constraint
--- says so, but writers come one after the other and each looks before. What was listed earlier stays in force.
+-- listed it. NULL: neither has happened, and nobody is. None that overlaps with another user's is confirmed; no
+-- constraint says so, but writers come one after the other and each looks before. What was listed earlier stays in
+-- force, also where it overlaps: the narrowest counts.
 ALTER TABLE user_addresses ADD COLUMN confirmed_at INTEGER;
 UPDATE user_addresses SET confirmed_at = added_at;
 

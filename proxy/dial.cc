@@ -18,6 +18,17 @@ bool bind_to(int fd, const IpAddress& source) noexcept {
   return bind(fd, reinterpret_cast<sockaddr*>(&storage), length) == 0;
 }
 
+DialFailure failure_of_bind(int error) noexcept {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRINUSE: return DialFailure::exhausted;
+    default: return DialFailure::exit_failed;
+  }
+}
+
 Dial::Dial(const DialContext& context, const DialRequest& request, DialHandler& handler)
     : context_(context), request_(request), handler_(handler) {}
 
@@ -111,7 +122,7 @@ bool Dial::begin_attempt(const IpAddress& address) {
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (request_.source && !bind_to(fd.get(), *request_.source)) {
-    failed_attempt_ = DialFailure::exit_failed;
+    failed_attempt_ = failure_of_bind(errno);
     return false;
   }
   sockaddr_storage storage;

@@ -126,4 +126,8 @@ class Dial final : private ResolutionHandler, private Timer {
 /// Binds a socket to a source address, its port left open; errno when false.
 bool bind_to(int fd, const IpAddress& source) noexcept;
 
+/// What an errno says that came of binding a socket to an exit's source address: `exhausted` when this
+/// process or the machine is out of something, `exit_failed` otherwise.
+DialFailure failure_of_bind(int error) noexcept;
+
 }  // namespace payg::proxy

@@ -25,6 +25,13 @@ TargetHost host_of(const IpAddress& address) {
   return {.text = address.to_string(), .address = address};
 }
 
+/// Of a target that was to be connected to from here.
+Blame blame_for(DialFailure failure) {
+  const bool was_asked = failure == DialFailure::refused || failure == DialFailure::unreachable ||
+                         failure == DialFailure::timed_out;
+  return was_asked ? Blame::target : Blame::nobody;
+}
+
 /// Another address of the same name may do better.
 bool may_try_another_address(DialFailure failure) {
   return failure == DialFailure::refused || failure == DialFailure::unreachable ||
@@ -192,7 +199,7 @@ void ExitDial::read_parent() {
 void ExitDial::on_talk_failed(const WayFailure& failure) {
   WayFailure told = failure;  // it lies in what is let go of
   let_go_of_parent();
-  if (told.blame == Blame::nobody) {
+  if (told.blame == Blame::target) {
     request_.exit->health().count_answer();
     if (may_try_another_address(told.failure) && next_candidate_ < candidates_.size()) return reach_parent();
   }
@@ -226,7 +233,7 @@ WayFailure ExitDial::failure_of_parent(DialFailure failure) const {
 
 void ExitDial::on_dial_failed(DialFailure failure) noexcept {
   if (!is_direct() || failure == DialFailure::exit_failed) return fail(failure_of_parent(failure));
-  fail({.failure = failure, .blame = Blame::nobody});
+  fail({.failure = failure, .blame = blame_for(failure)});
 }
 
 void ExitDial::on_timeout() noexcept {
@@ -237,7 +244,7 @@ void ExitDial::on_timeout() noexcept {
   // has answered others meanwhile.
   const bool answered_others = request_.exit->health().answers() != answers_before_;
   fail({.failure = DialFailure::timed_out,
-        .blame = answered_others ? Blame::nobody : Blame::exit,
+        .blame = answered_others ? Blame::target : Blame::exit,
         .why = "its parent did not answer in time"});
 }
 

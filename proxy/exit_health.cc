@@ -37,6 +37,13 @@ ExitHealth::Change ExitHealth::failed(Source source, std::string_view why, const
   return Change::went_down;
 }
 
+void ExitHealth::put_off(const HealthPolicy& policy, MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  if (is_up()) return;
+  retry_at_ = now + wait(policy);
+  ++waits_;
+}
+
 std::chrono::milliseconds ExitHealth::wait(const HealthPolicy& policy) const noexcept {
   constexpr unsigned most_doublings = 30;
   constexpr std::int64_t shares = 1024;

@@ -42,6 +42,9 @@ class ExitHealth {
   /// news; a probe's failure doubles the wait for the next one.
   Change failed(Source source, std::string_view why, const HealthPolicy& policy, MonotonicTime now);
 
+  /// A probe of it, while it is down, has said nothing of it: the next one waits as behind a failure.
+  void put_off(const HealthPolicy& policy, MonotonicTime now);
+
   /// When it is to be tried again, while it is down or has failed since it last succeeded.
   MonotonicTime retry_at() const;
   /// Failures since the last success; 0: none.

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "proxy/refusal_kind.h"
@@ -22,7 +23,7 @@ class ExitProbes::Probe final : public ExitDialHandler {
       : owner_(owner),
         exits_(owner.exits_),
         index_(index),
-        answers_before_(exits_->target_answers()),
+        begun_(now),
         dial_(owner.context_.dial, request(std::move(exit), now), *this) {}
 
   void start() { dial_.start(); }
@@ -48,7 +49,7 @@ class ExitProbes::Probe final : public ExitDialHandler {
   ExitProbes& owner_;
   const std::shared_ptr<const ExitTable> exits_;
   const std::size_t index_;
-  const std::uint64_t answers_before_;
+  const MonotonicTime begun_;
   ExitDial dial_;
 };
 
@@ -98,7 +99,9 @@ void ExitProbes::hear_of_troubles() {
   for (Charge& charge : charges_) {
     const ExitHealth& health = charge.exit->health();
     if (health.failures() == 0 || (health.is_up() && !probes_those_that_are_up)) continue;
-    charge.due = std::min(charge.due, health.retry_at());
+    const MonotonicTime retry_at = health.retry_at();
+    if (std::exchange(charge.retry_heard, retry_at) == retry_at) continue;
+    charge.due = std::min(charge.due, retry_at);
     next_due_ = std::min(next_due_, charge.due);
   }
 }
@@ -133,7 +136,7 @@ void ExitProbes::begin(std::size_t index, MonotonicTime now) {
   const bool is_direct = charge.exit->kind() == config::ExitKind::direct;
   if (is_direct && !exits_->probe_target()) {
     const auto failure = try_source(*charge.exit);
-    return judge(charge, failure ? &*failure : nullptr, exits_->target_answers());
+    return judge(charge, failure ? &*failure : nullptr, now);
   }
   charge.activity = Activity::under_way;
   probes_.push_back(std::make_unique<Probe>(*this, index, charge.exit, now));
@@ -146,15 +149,16 @@ std::optional<WayFailure> ExitProbes::try_source(const Exit& exit) const {
       socket(exit.source()->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd) return WayFailure{.failure = DialFailure::exhausted};
   if (bind_to(fd.get(), *exit.source())) return std::nullopt;
-  return WayFailure{
-      .failure = DialFailure::exit_failed, .blame = Blame::exit, .why = "its source_address cannot be used"};
+  const DialFailure failure = failure_of_bind(errno);
+  if (failure == DialFailure::exhausted) return WayFailure{.failure = failure};
+  return WayFailure{.failure = failure, .blame = Blame::exit, .why = "its source_address cannot be used"};
 }
 
 void ExitProbes::on_done(Probe& probe, const WayFailure* failure) {
   // After a reload the exits are looked after anew.
   if (probe.exits_ == exits_) {
     charges_[probe.index_].activity = Activity::waiting;
-    judge(charges_[probe.index_], failure, probe.answers_before_);
+    judge(charges_[probe.index_], failure, probe.begun_);
   }
   const auto at = std::find_if(probes_.begin(), probes_.end(),
                                [&](const auto& candidate) { return candidate.get() == &probe; });
@@ -162,35 +166,79 @@ void ExitProbes::on_done(Probe& probe, const WayFailure* failure) {
   probes_.erase(at);
 }
 
-void ExitProbes::judge(Charge& charge, const WayFailure* failure, std::uint64_t answers_before) {
-  const Exit& exit = *charge.exit;
-  const MonotonicTime now = context_.dial.clock.now();
+void ExitProbes::judge(Charge& charge, const WayFailure* failure, MonotonicTime begun) {
   context_.counters.exit_probes_total.fetch_add(1, std::memory_order_relaxed);
+  const bool is_direct = charge.exit->kind() == config::ExitKind::direct;
+  std::optional<WayFailure> of_source;
+  if (failure != nullptr && failure->blame != Blame::exit && is_direct) {
+    // There is no parent to answer: that it is there shows in its source address alone.
+    of_source = try_source(*charge.exit);
+    if (of_source) failure = &*of_source;
+  }
   if (failure == nullptr) {
-    const bool is_whole = exits_->probe_target() || exit.kind() == config::ExitKind::direct;
-    exits_->note_success(exit, is_whole ? ExitHealth::Evidence::whole : ExitHealth::Evidence::reached);
-    if (exits_->probe_target()) exits_->count_target_answer();
-    charge.doubted_since.reset();
-    charge.due = due_while_up(exit, now);
+    note_success(charge, begun);
   } else if (failure->failure == DialFailure::exhausted) {
-    charge.due = now + std::chrono::seconds(1);  // says nothing of the exit
+    charge.due = context_.dial.clock.now() + std::chrono::seconds(1);  // says nothing of the exit
   } else {
     context_.counters.exit_probe_failures_total.fetch_add(1, std::memory_order_relaxed);
-    if (!charge.doubted_since) charge.doubted_since = answers_before;
-    const bool others_reached_it = exits_->target_answers() != *charge.doubted_since;
-    if (failure->blame == Blame::exit || others_reached_it) {
-      const std::string why = failure->why.empty() ? "the probe target is not reached through it: " +
-                                                         std::string(row_of(kind_of(failure->failure)).detail)
-                                                   : failure->why;
-      exits_->note_failure(exit, ExitHealth::Source::probe, why, now);
-      charge.due = exit.health().retry_at();
-    } else {
-      // It answered, and it may well be the target that is gone: that must not keep customers out.
-      exits_->note_success(exit, ExitHealth::Evidence::reached);
-      charge.due = due_while_up(exit, now);
+    switch (failure->blame) {
+      case Blame::exit: note_failure(charge, failure->why); break;
+      case Blame::target: note_missed_target(charge, failure->failure); break;
+      case Blame::nobody: is_direct ? note_reached(charge) : put_off(charge); break;
     }
   }
   next_due_ = std::min(next_due_, charge.due);
+}
+
+void ExitProbes::note_success(Charge& charge, MonotonicTime begun) {
+  const Exit& exit = *charge.exit;
+  const bool is_whole = exits_->probe_target() || exit.kind() == config::ExitKind::direct;
+  exits_->note_success(exit, is_whole ? ExitHealth::Evidence::whole : ExitHealth::Evidence::reached);
+  if (exits_->probe_target()) exits_->note_target_answer(begun);
+  charge.missed_target_at.reset();
+  charge.blamed_at.reset();
+  charge.due = due_while_up(exit, context_.dial.clock.now());
+}
+
+void ExitProbes::note_failure(Charge& charge, const std::string& why) {
+  exits_->note_failure(*charge.exit, ExitHealth::Source::probe, why, context_.dial.clock.now());
+  charge.blamed_at.reset();
+  charge.due = charge.retry_heard = charge.exit->health().retry_at();
+}
+
+void ExitProbes::note_missed_target(Charge& charge, DialFailure failure) {
+  const MonotonicTime now = context_.dial.clock.now();
+  const auto missed_before = std::exchange(charge.missed_target_at, now);
+  // An answer to a probe that began before the target was missed may be older than its end.
+  if (missed_before && exits_->target_answered_since(*missed_before)) {
+    note_failure(charge, "the probe target is not reached through it: " +
+                             std::string(row_of(kind_of(failure)).detail));
+    charge.blamed_at = now;
+    return;
+  }
+  note_reached(charge);
+}
+
+void ExitProbes::note_reached(Charge& charge) {
+  const MonotonicTime now = context_.dial.clock.now();
+  // Long enough for each of the others to have been probed.
+  const auto blamed_for = 2 * exits_->probe_interval();
+  const bool is_still_blamed = charge.blamed_at && now - *charge.blamed_at < blamed_for;
+  if (is_still_blamed && !charge.exit->health().is_up()) return put_off(charge);
+  // It is there, and it may well be the target that is gone: that must not keep customers out.
+  exits_->note_success(*charge.exit, ExitHealth::Evidence::reached);
+  charge.due = due_while_up(*charge.exit, now);
+}
+
+void ExitProbes::put_off(Charge& charge) {
+  const MonotonicTime now = context_.dial.clock.now();
+  exits_->put_off(*charge.exit, now);
+  const ExitHealth& health = charge.exit->health();
+  if (health.is_up()) {
+    charge.due = due_while_up(*charge.exit, now);
+  } else {
+    charge.due = charge.retry_heard = health.retry_at();
+  }
 }
 
 }  // namespace payg::proxy

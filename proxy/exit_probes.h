@@ -22,9 +22,11 @@ struct ProbeShare {
 /// probes those that are up once an interval, spread over it. A probe goes the way of any connection, to the
 /// probe target; without one the parent is reached and greeted, or the source address bound.
 ///
-/// A probe target that is not reached says something of an exit only when another exit reached it meanwhile:
-/// a target that is gone takes no exit down. What goes wrong before the target is asked for is the exit's own
-/// failure in any case.
+/// A probe target that is not reached says something of an exit only when another exit has reached it between
+/// two probes of this one that did not: a target that is gone, or goes while it is asked for, takes no exit
+/// down. Where that has taken an exit down it stays down until it reaches the target, or until nobody does.
+/// What the exit itself does wrong is its failure in any case; and a probe that never came to ask the exit,
+/// as the target's name was not resolved, says nothing of it.
 ///
 /// Belongs to its worker's thread.
 class ExitProbes {
@@ -47,15 +49,26 @@ class ExitProbes {
     ExitRef exit;
     MonotonicTime due;
     Activity activity = Activity::waiting;
-    /// ExitTable::target_answers() before the first probe of it that did not reach the target.
-    std::optional<std::uint64_t> doubted_since{};
+    /// Its retry_at() that was heard of: what is past is not taken for news.
+    MonotonicTime retry_heard = MonotonicTime::min();
+    /// When the last probe of it was over that did not reach the target; nullopt: since then one has.
+    std::optional<MonotonicTime> missed_target_at{};
+    /// When it was last blamed for that.
+    std::optional<MonotonicTime> blamed_at{};
   };
 
   void hear_of_troubles();
   void begin(std::size_t index, MonotonicTime now);
   void on_done(Probe& probe, const WayFailure* failure);
   /// `failure` nullptr: it worked.
-  void judge(Charge& charge, const WayFailure* failure, std::uint64_t answers_before);
+  void judge(Charge& charge, const WayFailure* failure, MonotonicTime begun);
+  void note_success(Charge& charge, MonotonicTime begun);
+  void note_failure(Charge& charge, const std::string& why);
+  void note_missed_target(Charge& charge, DialFailure failure);
+  /// It is there; what it reaches is not known.
+  void note_reached(Charge& charge);
+  /// Nothing was found out.
+  void put_off(Charge& charge);
   MonotonicTime due_while_up(const Exit& exit, MonotonicTime now) const noexcept;
   std::optional<WayFailure> try_source(const Exit& exit) const;
 

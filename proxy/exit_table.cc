@@ -128,6 +128,13 @@ void ExitTable::append_metrics(std::vector<plugin::Metric>& metrics) const {
           exit->health().is_up() ? 1 : 0);
 }
 
+void ExitTable::note_target_answer(MonotonicTime begun) const noexcept {
+  MonotonicTime last = news_->last_answer_begun.load(std::memory_order_relaxed);
+  while (last < begun &&
+         !news_->last_answer_begun.compare_exchange_weak(last, begun, std::memory_order_relaxed)) {
+  }
+}
+
 void ExitTable::note_success(const Exit& exit, ExitHealth::Evidence evidence) const {
   if (exit.health().succeeded(evidence) == ExitHealth::Change::came_up)
     log(LogLevel::info, "exit",

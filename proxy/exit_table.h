@@ -54,14 +54,17 @@ class ExitTable {
   void note_success(const Exit& exit, ExitHealth::Evidence evidence) const;
   void note_failure(const Exit& exit, ExitHealth::Source source, std::string_view why,
                     MonotonicTime now) const;
+  /// See ExitHealth::put_off().
+  void put_off(const Exit& exit, MonotonicTime now) const { exit.health().put_off(policy_, now); }
   /// Grows with each failure of any exit, so that who looks after them need not look at each. Goes on in the
   /// next table.
   std::uint64_t troubles() const noexcept { return news_->troubles.load(std::memory_order_acquire); }
-  /// How often the probe target was reached, through any exit; likewise.
-  std::uint64_t target_answers() const noexcept {
-    return news_->target_answers.load(std::memory_order_relaxed);
+  /// A probe that began then has reached the probe target, through any exit. Goes on likewise.
+  void note_target_answer(MonotonicTime begun) const noexcept;
+  /// One that began later than `moment` has.
+  bool target_answered_since(MonotonicTime moment) const noexcept {
+    return news_->last_answer_begun.load(std::memory_order_relaxed) > moment;
   }
-  void count_target_answer() const noexcept { news_->target_answers.fetch_add(1, std::memory_order_relaxed); }
 
   /// What is connected to through an exit to see whether it works; nullopt: the exit alone is looked at.
   const std::optional<HostAndPort>& probe_target() const noexcept { return probe_target_; }
@@ -70,7 +73,7 @@ class ExitTable {
  private:
   struct News {
     std::atomic<std::uint64_t> troubles{0};
-    std::atomic<std::uint64_t> target_answers{0};
+    std::atomic<MonotonicTime> last_answer_begun{MonotonicTime::min()};
   };
 
   std::vector<ExitRef> exits_;

@@ -132,7 +132,7 @@ ParentTalk::Progress ParentTalk::fail_exit(std::string why) {
 }
 
 ParentTalk::Progress ParentTalk::fail_target(DialFailure failure) {
-  failure_ = {.failure = failure, .blame = Blame::nobody};
+  failure_ = {.failure = failure, .blame = Blame::target};
   return Progress::failed;
 }
 

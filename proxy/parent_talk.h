@@ -14,7 +14,8 @@ namespace payg::proxy {
 
 /// Whose fault it is that there is no way.
 enum class Blame {
-  nobody,  ///< of the exits: it is the target's, or this process's
+  nobody,  ///< the exit was not asked for the target: the name was not resolved, the guard said no, ...
+  target,  ///< as far as anybody can tell: the exit was asked, and did not get there
   exit,
 };
 

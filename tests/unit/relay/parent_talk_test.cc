@@ -112,23 +112,23 @@ struct Failure {
 TEST(ParentTalk, TellsItsParentsFailuresFromItsTargets) {
   using Kind = config::ExitKind;
   const Failure failures[] = {
-      {Kind::http, "HTTP/1.1 502 Bad Gateway\r\n\r\n", DialFailure::unreachable, Blame::nobody},
-      {Kind::http, "HTTP/1.1 504 Gateway Timeout\r\n\r\n", DialFailure::timed_out, Blame::nobody},
-      {Kind::http, "HTTP/1.1 403 Forbidden\r\n\r\n", DialFailure::forbidden, Blame::nobody},
+      {Kind::http, "HTTP/1.1 502 Bad Gateway\r\n\r\n", DialFailure::unreachable, Blame::target},
+      {Kind::http, "HTTP/1.1 504 Gateway Timeout\r\n\r\n", DialFailure::timed_out, Blame::target},
+      {Kind::http, "HTTP/1.1 403 Forbidden\r\n\r\n", DialFailure::forbidden, Blame::target},
       {Kind::http, "HTTP/1.1 407 X\r\n\r\n", DialFailure::exit_failed, Blame::exit},
       {Kind::http, "HTTP/1.1 429 X\r\n\r\n", DialFailure::exit_failed, Blame::exit},
       {Kind::http, "HELLO\r\n\r\n", DialFailure::exit_failed, Blame::exit},
       {Kind::socks5, "\x05\xff"sv, DialFailure::exit_failed, Blame::exit},
       {Kind::socks5, "\x05\x02\x01\x01"sv, DialFailure::exit_failed, Blame::exit},
       {Kind::socks5, "HTTP/1.1 400"sv, DialFailure::exit_failed, Blame::exit},
-      {Kind::socks5, "\x05\x00\x05\x01"sv, DialFailure::unreachable, Blame::nobody},
-      {Kind::socks5, "\x05\x00\x05\x02"sv, DialFailure::forbidden, Blame::nobody},
-      {Kind::socks5, "\x05\x00\x05\x03"sv, DialFailure::unreachable, Blame::nobody},
-      {Kind::socks5, "\x05\x00\x05\x04"sv, DialFailure::unreachable, Blame::nobody},
-      {Kind::socks5, "\x05\x00\x05\x05"sv, DialFailure::refused, Blame::nobody},
-      {Kind::socks5, "\x05\x00\x05\x06"sv, DialFailure::timed_out, Blame::nobody},
+      {Kind::socks5, "\x05\x00\x05\x01"sv, DialFailure::unreachable, Blame::target},
+      {Kind::socks5, "\x05\x00\x05\x02"sv, DialFailure::forbidden, Blame::target},
+      {Kind::socks5, "\x05\x00\x05\x03"sv, DialFailure::unreachable, Blame::target},
+      {Kind::socks5, "\x05\x00\x05\x04"sv, DialFailure::unreachable, Blame::target},
+      {Kind::socks5, "\x05\x00\x05\x05"sv, DialFailure::refused, Blame::target},
+      {Kind::socks5, "\x05\x00\x05\x06"sv, DialFailure::timed_out, Blame::target},
       {Kind::socks5, "\x05\x00\x05\x07"sv, DialFailure::exit_failed, Blame::exit},
-      {Kind::socks5, "\x05\x00\x05\x08"sv, DialFailure::unreachable, Blame::nobody},
+      {Kind::socks5, "\x05\x00\x05\x08"sv, DialFailure::unreachable, Blame::target},
       {Kind::socks5, "\x05\x00\x00"sv, DialFailure::exit_failed, Blame::exit},
   };
   for (const auto& expected : failures) {

@@ -11,12 +11,14 @@ namespace payg::proxy {
 /// Exits that fit alike. Chooses among them for a key, by weighted rendezvous hashing: each exit draws a
 /// number from the key and its own name, and the best one wins. So every node chooses alike, whatever order
 /// its configuration has, the share of each is its weight's, and an exit that comes or goes moves only its
-/// own share of the keys.
+/// own share of the keys, as long as there are 256 members at most.
 ///
-/// Of more than a few hundred exits in two levels, so that ten thousand do not draw ten thousand numbers (and
-/// an exit that comes or goes moves some keys of those in its bucket, too): their names spread them over a
-/// fixed number of buckets, buckets draw by the weight of what is in them, and then the exits of the bucket
-/// that won. When the exit that won cannot be used, the key is changed in a fixed way and all draw again: its
+/// Of more than these in two levels, so that ten thousand do not draw ten thousand numbers: their names
+/// spread them over a fixed number of buckets, buckets draw by the weight of what is in them, and then the
+/// exits of the bucket that won. There an exit that comes or goes moves keys of the others in its bucket,
+/// too; and where it makes one level of two, or two of one, most keys move.
+///
+/// When the exit that won cannot be used, the key is changed in a fixed way and all draw again: its
 /// keys move, evenly over all others, and no other key does.
 ///
 /// Immutable; the exits' health apart.

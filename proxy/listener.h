@@ -10,7 +10,8 @@
 
 namespace payg::proxy {
 
-/// How many client connections there may be over all workers. Thread-safe.
+/// The places that there are for client connections over all workers. A connection takes one; a UDP
+/// association takes two, as it has more descriptors. Thread-safe.
 class ConnectionLimit {
  public:
   explicit ConnectionLimit(unsigned most) noexcept : most_(most) {}
@@ -21,7 +22,7 @@ class ConnectionLimit {
   }
   void leave() noexcept { open_.fetch_sub(1, std::memory_order_relaxed); }
 
-  /// One more for a connection that needs more descriptors than others, until it is destroyed.
+  /// A further one for a connection that needs more descriptors than others, until it is destroyed.
   class Place {
    public:
     Place() noexcept = default;

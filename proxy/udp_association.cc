@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t most_targets = 256;
 // A name is asked for again behind this; a target that was refused may be asked about again, too.
 constexpr std::chrono::seconds good_for{60};
-// Beyond these, a datagram that would have to wait is dropped. One target leaves room for others.
+// Beyond these, a datagram that would have to wait is dropped, unless none waits: it may be the largest there
+// is. One target leaves room for others.
 constexpr std::ptrdiff_t most_waiting_for_one = 4;
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t most_waiting_bytes = 16 * 1024;
@@ -51,18 +52,27 @@ UdpAssociation::~UdpAssociation() = default;
 std::optional<SocketAddress> UdpAssociation::open() {
   second_place_ = ConnectionLimit::Place(connection_.worker().connection_limit());
   if (!second_place_) return std::nullopt;
-  const auto here = local_address(connection_.client().fd());
-  if (!here || !client_side_.open(connection_.worker().base(), here->ip().unmapped(), *this))
-    return std::nullopt;
+  if (!open_client_side()) return std::nullopt;
   // An exit that has an address of its own shows here whether it works, before anything is charged.
   if (const auto& source = exit_->source(); source && exit_socket(source->family()) == nullptr) {
-    failure_ = errno == EADDRNOTAVAIL ? DialFailure::exit_failed : DialFailure::exhausted;
+    failure_ = failure_of_bind(errno);
     return std::nullopt;
   }
   auto bound = client_side_.local();
   if (const auto& told = connection_.entrance().udp_address; bound && told)
     bound = SocketAddress(*told, bound->port());
   return bound;
+}
+
+bool UdpAssociation::open_client_side() {
+  event_base* const base = connection_.worker().base();
+  if (const auto& told = connection_.entrance().udp_address) {
+    if (client_side_.open(base, *told, *this)) return true;
+    const bool is_elsewhere = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+    if (!is_elsewhere) return false;
+  }
+  const auto here = local_address(connection_.client().fd());
+  return here && client_side_.open(base, here->ip().unmapped(), *this);
 }
 
 void UdpAssociation::start() noexcept {
@@ -198,19 +208,24 @@ void UdpAssociation::forget_address(Target& target) {
 /// REQUIRES: key_ is its target's.
 void UdpAssociation::wait(std::string_view payload) {
   const auto before = std::ranges::count(waiting_, key_, &Waiting::target);
-  const bool has_room =
-      waiting_.size() < most_waiting && waiting_bytes_ + payload.size() <= most_waiting_bytes;
+  const bool has_room = waiting_.empty() || (waiting_.size() < most_waiting &&
+                                             waiting_bytes_ + payload.size() <= most_waiting_bytes);
   if (!has_room || before >= most_waiting_for_one) {
-    // A target that nobody waits for would stay in question.
-    if (before == 0) {
-      forget_address(targets_.at(key_));
-      targets_.erase(key_);
-    }
+    if (before == 0) leave_in_peace();
     return count_dropped();
   }
   waiting_.push_back({.target = key_, .payload = std::string(payload)});
   waiting_bytes_ += payload.size();
   ask_next();
+}
+
+void UdpAssociation::leave_in_peace() {
+  const auto target = targets_.find(key_);
+  if (target->second.address) {
+    target->second.state = Target::State::open;
+  } else {
+    targets_.erase(target);
+  }
 }
 
 void UdpAssociation::ask_next() {

@@ -34,7 +34,8 @@ class UdpAssociation final : public Stage, private UdpSocketHandler {
   UdpAssociation(Connection& connection, ExitRef exit, const std::optional<SocketAddress>& client);
   ~UdpAssociation() override;
 
-  /// Where the client is to send its datagrams; nullopt: failure() says why not. Once, before start().
+  /// Where the client is to send its datagrams: to the listener's udp_address, or else where it is connected
+  /// to; nullopt: failure() says why not. Once, before start().
   std::optional<SocketAddress> open();
   /// REQUIRES: it could not be opened. exhausted, or exit_failed: the exit's source address.
   DialFailure failure() const noexcept { return failure_; }
@@ -73,6 +74,9 @@ class UdpAssociation final : public Stage, private UdpSocketHandler {
     std::string payload;
   };
 
+  /// Where the client is told to send to, if that is here, and where it is connected to otherwise: then
+  /// somebody translates.
+  bool open_client_side();
   void on_datagrams(UdpSocket&) noexcept override { relay(); }
 
   /// Moves datagrams both ways, a bounded share of what is there.
@@ -88,6 +92,9 @@ class UdpAssociation final : public Stage, private UdpSocketHandler {
   void forget_least_used();
   void forget_address(Target& target);
   void wait(std::string_view payload);
+  /// A target that is in question, and that nobody waits for, would stay so: the next datagram to it finds it
+  /// as this one did. REQUIRES: key_ is its target's.
+  void leave_in_peace();
   /// Asks about the next target that somebody waits for.
   void ask_next();
   void note_answer(Lookup& lookup, const std::vector<IpAddress>& addresses);

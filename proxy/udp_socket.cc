@@ -16,8 +16,11 @@ bool UdpSocket::open(event_base* base, const IpAddress& address, UdpSocketHandle
   if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0) {
     event_.assign(base, fd_.get(), EV_READ | EV_ET | EV_PERSIST, on_event, this);
     if (event_.add()) return true;
+    errno = ENOMEM;
   }
+  const int error = errno;
   close();
+  errno = error;
   return false;
 }
 

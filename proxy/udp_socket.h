@@ -33,7 +33,7 @@ class UdpSocket {
   };
 
   UdpSocket() = default;
-  /// Binds to a free port of `address`. False when the kernel refuses.
+  /// Binds to a free port of `address`. False when the kernel refuses: errno.
   bool open(event_base* base, const IpAddress& address, UdpSocketHandler& handler);
   void close() noexcept;
 

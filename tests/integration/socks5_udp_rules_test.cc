@@ -72,6 +72,14 @@ TEST_P(SocksUdp, EmptyAndLargestDatagramsArrive) {
   EXPECT_EQ(client.end().receive().bytes.size(), 65507U);
 }
 
+TEST_P(SocksUdp, TheLargestDatagramMayBeTheFirst) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  const std::string large(65507 - 10, 'x');
+  client.send_to(origin, large);
+  EXPECT_EQ(origin.receive().bytes, large) << "it waits while the target is asked about";
+}
+
 TEST_P(SocksUdp, OneAssociationReachesManyTargets) {
   const UdpEnd first, second("127.0.0.2"), third("::1");
   const UdpClient client(proxy_);
@@ -280,6 +288,62 @@ TEST_F(UdpBehindATranslator, TellsTheAddressThatClientsCanReach) {
   end.send_to(SocketAddress(*IpAddress::parse("127.0.0.1"), told.port()),
               socks::datagram_to(origin.address(), "translated"));
   EXPECT_EQ(origin.receive().bytes, "translated");
+}
+
+class UdpAtAnotherAddressOfThisMachine : public PlainProxy {
+ protected:
+  UdpAtAnotherAddressOfThisMachine()
+      : PlainProxy(ProxySettings{.listener_lines = {"udp_address = \"127.0.0.2\""}}) {}
+};
+
+TEST_F(UdpAtAnotherAddressOfThisMachine, IsBoundToTheAddressThatItTells) {
+  const UdpEnd origin;
+  const UdpClient client(proxy_);
+  EXPECT_EQ(client.relay().ip().to_string(), "127.0.0.2");
+  client.send_to(origin, "there");
+  const auto arrived = origin.receive();
+  EXPECT_EQ(arrived.bytes, "there");
+  origin.send_to(arrived.from, "back");
+  const auto back = client.end().receive();
+  EXPECT_EQ(back.bytes, socks::datagram_to(origin.address(), "back"));
+  EXPECT_EQ(back.from, client.relay());
+}
+
+class UdpOfTheOtherFamily : public PlainProxy {
+ protected:
+  UdpOfTheOtherFamily()
+      : PlainProxy(ProxySettings{
+            .listener_lines = {"udp_address = \"::1\"", "proxy_protocol_from = [\"127.0.0.1\"]"}}) {}
+};
+
+TEST_F(UdpOfTheOtherFamily, ReachesAClientWhoseBalancerSpeaksIpv4ToUs) {
+  const UdpEnd origin, end("::1");
+  RawClient control = connect();
+  control.send("PROXY TCP6 ::1 ::1 4000 1080\r\n");
+  const auto reply = socks::open(control, socks::associate());
+  ASSERT_EQ(reply.code, 0);
+  EXPECT_EQ(socks::bound_in(reply).ip().to_string(), "::1");
+  end.send_to(socks::bound_in(reply), socks::datagram_to(origin.address(), "there"));
+  const auto arrived = origin.receive();
+  EXPECT_EQ(arrived.bytes, "there");
+  origin.send_to(arrived.from, "back");
+  EXPECT_EQ(end.receive().bytes, socks::datagram_to(origin.address(), "back"));
+}
+
+class UdpFromAnAddressThatIsNone : public PlainProxy {
+ protected:
+  UdpFromAnAddressThatIsNone()
+      : PlainProxy(ProxySettings{.more = "[exit_health]\nfailures = 1\nprobe_interval = \"0s\"\n"
+                                         "[[exit]]\nname = \"there\"\nkind = \"direct\"\n"
+                                         "source_address = \"fe80::1\"\n"}) {}
+};
+
+TEST_F(UdpFromAnAddressThatIsNone, IsTheExitsFailureWhateverTheKernelCallsIt) {
+  RawClient control = connect();
+  EXPECT_EQ(socks::open(control, socks::associate()).code, 1);
+  EXPECT_TRUE(proxy_.process().wait_for_errors([](const std::string& log) {
+    return log.find("there is down: its source_address cannot be used") != log.npos;
+  }));
 }
 
 class UdpOverIpv6 : public PlainProxy {

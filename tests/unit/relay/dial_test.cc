@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "proxy/listener.h"
 
 namespace payg::proxy {
@@ -123,6 +125,13 @@ TEST_F(DialTest, DoesNotReachAListenerOnAWildcardAddressByAnyAddressOfThisMachin
   run(dial);
   EXPECT_EQ(connected_, 0);
   EXPECT_EQ(failure_, DialFailure::forbidden);
+}
+
+TEST_F(DialTest, ABindThatFailsIsTheExitsFaultUnlessThisMachineIsOutOfSomething) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRINUSE})
+    EXPECT_EQ(failure_of_bind(error), DialFailure::exhausted) << error;
+  for (const int error : {EADDRNOTAVAIL, EINVAL, EAFNOSUPPORT, EACCES, EPERM, ENODEV})
+    EXPECT_EQ(failure_of_bind(error), DialFailure::exit_failed) << error;
 }
 
 }  // namespace

@@ -139,7 +139,9 @@ TEST_F(Bandwidth, LetsAnAnswerThroughThatComesDuringAnUpload) {
   });
   const bool is_answered = within_turns(10, [&] { return client.readable_within(milliseconds(0)); });
   EXPECT_TRUE(is_answered);
-  if (is_answered) EXPECT_EQ(read_response(client).status, 413);
+  if (is_answered) {
+    EXPECT_EQ(read_response(client).status, 413);
+  }
   client.interrupt();
   upload.join();
 }

@@ -82,7 +82,10 @@ TEST_F(ListenerTest, WithoutADescriptorPausesInsteadOfSpinningAndComesBack) {
 }
 
 TEST_F(ListenerTest, GivesAPlaceBackThatItFoundNoDescriptorFor) {
-  const UniqueFd client = connect();
+  // The sanitizers' first look at a handler takes a descriptor of its own.
+  const UniqueFd first = connect();
+  ASSERT_TRUE(comes_to_accept(1));
+  const UniqueFd second = connect();
   {
     const NoDescriptors none;
     ASSERT_TRUE(test::eventually([&] {
@@ -90,8 +93,8 @@ TEST_F(ListenerTest, GivesAPlaceBackThatItFoundNoDescriptorFor) {
       return pauses_ > 0;
     }));
   }
-  EXPECT_TRUE(comes_to_accept(1));
-  for (int place = 1; place < 100; ++place) EXPECT_TRUE(limit_.enter()) << place;
+  EXPECT_TRUE(comes_to_accept(2));
+  for (int place = 2; place < 100; ++place) EXPECT_TRUE(limit_.enter()) << place;
   EXPECT_FALSE(limit_.enter());
 }
 

@@ -118,8 +118,8 @@ TEST_P(Networks, ThatAreToBeConfirmedKeepNobodyOut) {
   EXPECT_EQ(refusal_of(confirm(mallory, "203.0.113.7")), "already_exists");
   EXPECT_EQ(refusal_of(confirm(mallory, "203.0.113.0/24")), "already_exists") << "hers is inside";
   EXPECT_EQ(refusal_to(mallory, "203.0.113.7"), "already_exists") << "and he is told so";
-  for (const ListedNetwork& one : value_of(ledger().networks(mallory.id)).at(0).networks)
-    EXPECT_EQ(one.confirmed_at, std::nullopt);
+  const auto of_mallory = value_of(ledger().networks(mallory.id));
+  for (const ListedNetwork& one : of_mallory.at(0).networks) EXPECT_EQ(one.confirmed_at, std::nullopt);
   remove(alice, "203.0.113.7");
   EXPECT_EQ(value_of(confirm(mallory, "203.0.113.0/24")).outcome, Outcome::changed);
 }

@@ -41,7 +41,7 @@ class NetworkIndex {
   /// Tells of each once in `told_again_after`, or when something of his is changed: somebody else may have
   /// had it. Costs next to nothing while nobody has any.
   std::vector<Cidr> unconfirmed(UserId user, const IpAddress& client, MonotonicTime now);
-  static constexpr std::chrono::seconds told_again_after{60};
+  static constexpr std::chrono::seconds told_again_after{600};
 
   /// The ledger's news, in their order: what these users have listed, as it was when the ledger gave the mark
   /// `upto` (ChangeMark::users) or later.

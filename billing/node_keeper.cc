@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds longest_pause = 2s;
 constexpr auto renewal_interval = 1s;
 static_assert(renewal_interval + look_interval < usual_lease_slack - Ledger::longest_silence - longest_pause,
               "as node_lease.h says");
+// A transaction each.
+constexpr std::size_t most_to_confirm = 1000;
 // Longer than a read of standings takes.
 constexpr auto confirmed_for = 60s;
 constexpr auto confirmation_interval = 1s;
@@ -277,29 +279,37 @@ void NodeKeeper::confirm_recent_changes() {
 
 void NodeKeeper::confirm_network(UserId user, const Cidr& network) {
   const std::lock_guard lock(mutex_);
-  to_confirm_.emplace_back(user, network);
+  const std::pair asked(user, network);
+  const bool is_asked_already = std::ranges::find(to_confirm_, asked) != to_confirm_.end();
+  if (!is_asked_already && to_confirm_.size() < most_to_confirm) to_confirm_.push_back(asked);
 }
 
-/// As many as there is time for before the lease is due. A ledger that is away is asked again at the next
-/// look.
+/// For no longer than one look may be late. A ledger that is away is asked again at the next one.
 void NodeKeeper::confirm_networks(Ledger& ledger) {
-  while (host_.clock().now() - renewed_at_ < renewal_interval) {
+  const MonotonicTime begun = host_.clock().now();
+  do {
     std::unique_lock lock(mutex_);
-    if (to_confirm_.empty()) return;
-    const auto [user, network] = to_confirm_.front();
+    if (to_confirm_.empty() || stopping_) return;
+    const auto asked = to_confirm_.front();
     lock.unlock();
-    const auto confirmed = ledger.confirm_network(user, network, host_.clock().wall_now());
+    const auto confirmed = ledger.confirm_network(asked.first, asked.second, host_.clock().wall_now());
     const bool is_away = !confirmed && confirmed.error().code == LedgerError::Code::unavailable;
     if (is_away) return report("confirming a client network", confirmed);
     lock.lock();
     to_confirm_.pop_front();
     lock.unlock();
-    if (confirmed.ok())
-      listener_.on_network_confirmed(confirmed->list);
-    else if (confirmed.error().code != LedgerError::Code::not_found)
-      host_.log(plugin::LogLevel::info, "billing",
-                "client network " + network.to_string() + " is not confirmed: " + confirmed.error().message);
-  }
+    confirmed.ok() ? listener_.on_network_confirmed(confirmed->list)
+                   : note_not_confirmed(asked, confirmed.error());
+  } while (host_.clock().now() - begun < look_interval);
+}
+
+/// Once of each: it is asked for again as long as its user comes from there.
+void NodeKeeper::note_not_confirmed(const std::pair<UserId, Cidr>& asked, const LedgerError& why) {
+  if (why.code == LedgerError::Code::not_found) return;
+  if (not_confirmed_.size() >= most_to_confirm) not_confirmed_.clear();
+  if (!not_confirmed_.insert(asked).second) return;
+  host_.log(plugin::LogLevel::info, "billing",
+            "client network " + asked.second.to_string() + " is not confirmed: " + why.message);
 }
 
 NodeKeeper::Life NodeKeeper::renew_lease(Ledger& ledger) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -94,7 +95,8 @@ class NodeKeeper {
   /// thread.
   std::chrono::milliseconds set_lease(std::chrono::milliseconds lease) noexcept;
 
-  /// Writes, with the next look, that this user has been there. Any thread; never blocks.
+  /// Writes, with the next look, that this user has been there; or forgets it, when too much is to be written
+  /// already: NetworkIndex tells of it again. Any thread; never blocks.
   void confirm_network(UserId user, const Cidr& network);
 
   void stop();
@@ -118,6 +120,7 @@ class NodeKeeper {
   void tell_changes(const Changes& changes);
   void confirm_recent_changes();
   void confirm_networks(Ledger& ledger);
+  void note_not_confirmed(const std::pair<UserId, Cidr>& asked, const LedgerError& why);
   bool has_new_life(const Changes& changes) const;
   Life renew_lease(Ledger& ledger);
   void end_sessions_of_a_lost_node(Ledger& ledger);
@@ -143,10 +146,11 @@ class NodeKeeper {
   ChangeMark mark_;
   LeaseWatch watch_;
   MonotonicTime renewed_at_{};
-  std::chrono::milliseconds known_lease_;       // to the ledger, once it knows one
-  std::string last_lost_;                       // whose sessions were ended last
-  std::chrono::milliseconds pause_;             // before the next look
-  std::map<std::string, std::string> failing_;  // what does, and what the log has said of it
+  std::chrono::milliseconds known_lease_;            // to the ledger, once it knows one
+  std::string last_lost_;                            // whose sessions were ended last
+  std::chrono::milliseconds pause_;                  // before the next look
+  std::map<std::string, std::string> failing_;       // what does, and what the log has said of it
+  std::set<std::pair<UserId, Cidr>> not_confirmed_;  // that the log has told of
   struct Recent {
     User user;
     MonotonicTime until;

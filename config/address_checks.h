@@ -10,6 +10,8 @@ namespace payg::config {
 
 /// An address without a port.
 std::string check_ip(std::string_view text);
+/// One that a client can be told to send to.
+std::string check_reachable_ip(std::string_view text);
 /// A block of addresses.
 std::string check_cidr(std::string_view text);
 

@@ -112,7 +112,7 @@ ListenerConfig read_listener(TomlTable table, std::set<SocketAddress>& taken) {
   read_protocols(table, listener);
   read_tls(table, listener.tls);
   table.read_texts("proxy_protocol_from", listener.proxy_protocol_from, check_cidr);
-  table.read_text("udp_address", listener.udp_address, check_ip);
+  table.read_text("udp_address", listener.udp_address, check_reachable_ip);
   table.refuse_unknown();
   return listener;
 }

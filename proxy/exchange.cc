@@ -43,14 +43,18 @@ Exchange::Progress Exchange::run() {
   const MonotonicTime now = connection_.worker().now();
   Passage down = connection_.down_passage(now);
   if (!down.open()) return Progress::running;  // held: of a head nothing is read either
-  if (connection_.order() == Connection::Order::reversed) {
+  const bool response_first = connection_.order() == Connection::Order::reversed && reads_client;
+  if (response_first) {
     if (const auto progress = run_response(down); progress != Progress::running) return progress;
   }
   if (request_state_ == RequestState::sending) {
     Passage up = connection_.up_passage(now);
     if (const auto progress = run_request(up); progress != Progress::running) return progress;
   }
-  return run_response(down);
+  // What came of the response behind the first look at it tells of itself; but the end of the request may be
+  // all that its end has waited for.
+  const bool is_still_sending = request_state_ == RequestState::sending;
+  return response_first && is_still_sending ? Progress::running : run_response(down);
 }
 
 Exchange::Progress Exchange::run_request(Passage& up) {

@@ -19,10 +19,11 @@ constexpr unsigned most_begun_at_once = 64;
 
 class ExitProbes::Probe final : public ExitDialHandler {
  public:
-  Probe(ExitProbes& owner, std::size_t index, ExitRef exit, MonotonicTime now)
+  Probe(ExitProbes& owner, std::size_t index, ExitRef exit, Aim aim, MonotonicTime now)
       : owner_(owner),
         exits_(owner.exits_),
         index_(index),
+        aim_(aim),
         begun_(now),
         dial_(owner.context_.dial, request(std::move(exit), now), *this) {}
 
@@ -33,11 +34,12 @@ class ExitProbes::Probe final : public ExitDialHandler {
   friend class ExitProbes;
 
   ExitDialRequest request(ExitRef exit, MonotonicTime now) const {
-    const auto& target = exits_->probe_target();
+    const auto& probe_target = exits_->probe_target();
+    const HostAndPort* const target = aim_ == Aim::target && probe_target ? &*probe_target : nullptr;
     const auto timeout = owner_.context_.dial.connect_timeout;
     return {.exit = std::move(exit),
-            .host = target ? &target->host : nullptr,
-            .port = target ? target->port : std::uint16_t{0},
+            .host = target != nullptr ? &target->host : nullptr,
+            .port = target != nullptr ? target->port : std::uint16_t{0},
             .scope = DialScope::parent,
             .via = {.pseudonym = owner_.context_.pseudonym},
             .deadline = now + timeout,
@@ -49,6 +51,7 @@ class ExitProbes::Probe final : public ExitDialHandler {
   ExitProbes& owner_;
   const std::shared_ptr<const ExitTable> exits_;
   const std::size_t index_;
+  const Aim aim_;
   const MonotonicTime begun_;
   ExitDial dial_;
 };
@@ -136,10 +139,11 @@ void ExitProbes::begin(std::size_t index, MonotonicTime now) {
   const bool is_direct = charge.exit->kind() == config::ExitKind::direct;
   if (is_direct && !exits_->probe_target()) {
     const auto failure = try_source(*charge.exit);
-    return judge(charge, failure ? &*failure : nullptr, now);
+    return judge(charge, failure ? &*failure : nullptr, now, Aim::target);
   }
   charge.activity = Activity::under_way;
-  probes_.push_back(std::make_unique<Probe>(*this, index, charge.exit, now));
+  const Aim aim = std::exchange(charge.aim, Aim::target);
+  probes_.push_back(std::make_unique<Probe>(*this, index, charge.exit, aim, now));
   probes_.back()->start();
 }
 
@@ -158,7 +162,7 @@ void ExitProbes::on_done(Probe& probe, const WayFailure* failure) {
   // After a reload the exits are looked after anew.
   if (probe.exits_ == exits_) {
     charges_[probe.index_].activity = Activity::waiting;
-    judge(charges_[probe.index_], failure, probe.begun_);
+    judge(charges_[probe.index_], failure, probe.begun_, probe.aim_);
   }
   const auto at = std::find_if(probes_.begin(), probes_.end(),
                                [&](const auto& candidate) { return candidate.get() == &probe; });
@@ -166,7 +170,7 @@ void ExitProbes::on_done(Probe& probe, const WayFailure* failure) {
   probes_.erase(at);
 }
 
-void ExitProbes::judge(Charge& charge, const WayFailure* failure, MonotonicTime begun) {
+void ExitProbes::judge(Charge& charge, const WayFailure* failure, MonotonicTime begun, Aim aim) {
   context_.counters.exit_probes_total.fetch_add(1, std::memory_order_relaxed);
   const bool is_direct = charge.exit->kind() == config::ExitKind::direct;
   std::optional<WayFailure> of_source;
@@ -176,7 +180,7 @@ void ExitProbes::judge(Charge& charge, const WayFailure* failure, MonotonicTime 
     if (of_source) failure = &*of_source;
   }
   if (failure == nullptr) {
-    note_success(charge, begun);
+    aim == Aim::target ? note_success(charge, begun) : note_reached(charge);
   } else if (failure->failure == DialFailure::exhausted) {
     charge.due = context_.dial.clock.now() + std::chrono::seconds(1);  // says nothing of the exit
   } else {
@@ -184,7 +188,7 @@ void ExitProbes::judge(Charge& charge, const WayFailure* failure, MonotonicTime 
     switch (failure->blame) {
       case Blame::exit: note_failure(charge, failure->why); break;
       case Blame::target: note_missed_target(charge, failure->failure); break;
-      case Blame::nobody: is_direct ? note_reached(charge) : put_off(charge); break;
+      case Blame::nobody: is_direct ? note_reached(charge) : look_at_parent_alone(charge); break;
     }
   }
   next_due_ = std::min(next_due_, charge.due);
@@ -228,6 +232,16 @@ void ExitProbes::note_reached(Charge& charge) {
   // It is there, and it may well be the target that is gone: that must not keep customers out.
   exits_->note_success(*charge.exit, ExitHealth::Evidence::reached);
   charge.due = due_while_up(*charge.exit, now);
+}
+
+void ExitProbes::look_at_parent_alone(Charge& charge) {
+  const MonotonicTime now = context_.dial.clock.now();
+  if (charge.exit->health().is_up()) {
+    charge.due = due_while_up(*charge.exit, now);
+  } else {
+    charge.aim = Aim::parent;
+    charge.due = now;
+  }
 }
 
 void ExitProbes::put_off(Charge& charge) {

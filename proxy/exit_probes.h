@@ -24,9 +24,11 @@ struct ProbeShare {
 ///
 /// A probe target that is not reached says something of an exit only when another exit has reached it between
 /// two probes of this one that did not: a target that is gone, or goes while it is asked for, takes no exit
-/// down. Where that has taken an exit down it stays down until it reaches the target, or until nobody does.
-/// What the exit itself does wrong is its failure in any case; and a probe that never came to ask the exit,
-/// as the target's name was not resolved, says nothing of it.
+/// down. Where that has taken an exit down it stays down until it reaches the target, or has not been blamed
+/// so for two intervals.
+/// What the exit itself does wrong is its failure in any case; and a probe that never came to ask a parent,
+/// as the target's name was not resolved, says nothing of it: one that is down is asked without a target
+/// then.
 ///
 /// Belongs to its worker's thread.
 class ExitProbes {
@@ -45,10 +47,13 @@ class ExitProbes {
   class Probe;
   enum class Activity : std::uint8_t { waiting, under_way };
   /// One exit that is looked after.
+  /// What a probe goes to when there is a probe target.
+  enum class Aim : std::uint8_t { target, parent };
   struct Charge {
     ExitRef exit;
     MonotonicTime due;
     Activity activity = Activity::waiting;
+    Aim aim = Aim::target;  ///< of the next probe
     /// Its retry_at() that was heard of: what is past is not taken for news.
     MonotonicTime retry_heard = MonotonicTime::min();
     /// When the last probe of it was over that did not reach the target; nullopt: since then one has.
@@ -61,13 +66,14 @@ class ExitProbes {
   void begin(std::size_t index, MonotonicTime now);
   void on_done(Probe& probe, const WayFailure* failure);
   /// `failure` nullptr: it worked.
-  void judge(Charge& charge, const WayFailure* failure, MonotonicTime begun);
+  void judge(Charge& charge, const WayFailure* failure, MonotonicTime begun, Aim aim);
   void note_success(Charge& charge, MonotonicTime begun);
   void note_failure(Charge& charge, const std::string& why);
   void note_missed_target(Charge& charge, DialFailure failure);
   /// It is there; what it reaches is not known.
   void note_reached(Charge& charge);
-  /// Nothing was found out.
+  /// The target's name was not resolved, and the parent not asked: it is looked at without the target now.
+  void look_at_parent_alone(Charge& charge);
   void put_off(Charge& charge);
   MonotonicTime due_while_up(const Exit& exit, MonotonicTime now) const noexcept;
   std::optional<WayFailure> try_source(const Exit& exit) const;

@@ -28,7 +28,7 @@ inline MonotonicTime relay_until(Sessions sessions) noexcept {
 class Holdable {
  public:
   bool held() const noexcept { return queue_ != nullptr; }
-  /// Bytes of it have moved, and its pace knows.
+  /// Bytes of it have moved.
   void had_its_turn() noexcept { turn_ = Turn::had; }
   /// In which order its two directions move: changes with each turn, so that neither of them always takes all
   /// the room that its pace has.
@@ -68,7 +68,8 @@ class Holdable {
 class HoldList {
  public:
   /// Nobody notices that he was released this much late, and looking at ten thousand takes 0.3 ms: 3 % of a
-  /// worker's time for as long as they are held.
+  /// worker's time for as long as they are held. Whoever is released costs a run of his relaying besides,
+  /// also when his pace has no room any more.
   static constexpr std::chrono::milliseconds interval{10};
 
   /// All outlive it.

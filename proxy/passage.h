@@ -81,10 +81,8 @@ class Passage {
   Socket::Transfer moved(Socket::Transfer transfer) noexcept {
     if (transfer.count == 0) return transfer;
     count_(transfer.count);
-    if (pace_ != nullptr) {
-      pace_->moved(transfer.count, now_);
-      connection_->had_its_turn();
-    }
+    if (pace_ != nullptr) pace_->moved(transfer.count, now_);
+    if (connection_ != nullptr) connection_->had_its_turn();
     reading_ = Reading::old;
     return transfer;
   }

@@ -59,7 +59,10 @@ void Tunnel::step(Direction& direction, Socket& source, Socket& sink, Passage& p
       sink.shut_down_writing();
       direction.way = Way::over;
       up_.pump.drop(resources.pipes);
-      if (up_.way == Way::open) up_.way = Way::discarding;
+      if (up_.way == Way::open) {
+        up_.way = Way::discarding;
+        discard(up_, connection_.client());
+      }
       break;
     case Pump::Status::done:
     case Pump::Status::ended:

@@ -407,6 +407,7 @@ class Ledger {
   virtual LedgerResult<NetworkChange> add_network(UserId user, const Cidr& network, NetworkClaim claim,
                                                   WallTime at) = 0;
   /// The user's right token was shown from inside. already_exists as above; not_found: he has not listed it.
+  /// As before, and not confirmed, while he is disabled.
   virtual LedgerResult<NetworkChange> confirm_network(UserId user, const Cidr& network, WallTime at) = 0;
   /// One that the user has not listed is as_before.
   virtual LedgerResult<NetworkChange> remove_network(UserId user, const Cidr& network, WallTime at) = 0;

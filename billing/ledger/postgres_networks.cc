@@ -31,6 +31,7 @@ constexpr const char* confirm_sql =
     "WITH made AS ("
     "  UPDATE user_addresses SET confirmed_at = $3::bigint"
     "  WHERE user_id = $1 AND network = $2::text AND confirmed_at IS NULL AND NOT " PAYG_TAKEN
+    "    AND EXISTS (SELECT FROM users u WHERE u.user_id = $1 AND u.state = 'active')"
     "  RETURNING user_id" PAYG_NOTE_CHANGE;
 
 constexpr const char* taken_sql = "SELECT WHERE " PAYG_TAKEN;
@@ -100,14 +101,16 @@ LedgerResult<NetworkChange> PostgresLedger::add_network(UserId user, const Cidr&
 }
 
 LedgerResult<NetworkChange> PostgresLedger::confirm_network(UserId user, const Cidr& network, WallTime at) {
-  const auto results =
-      connection_.transact({lock_user_changes(), confirmation(user, network.to_string(), at), list_of(user)});
+  const std::string text = network.to_string();
+  const auto results = connection_.transact(
+      {lock_user_changes(), confirmation(user, text, at), is_taken(user, text), list_of(user)});
   if (!results) return results.error();
   auto list = only_list(results->back());
   if (!list) return list.error();
   const ListedNetwork* const mine = find_network(*list, network);
   if (mine == nullptr) return no_such_network();
-  if (!mine->confirmed_at) return network_taken();
+  const bool taken = !(*results)[2].empty();
+  if (taken && !mine->confirmed_at) return network_taken();
   const auto outcome = (*results)[1].empty() ? Outcome::as_before : Outcome::changed;
   return NetworkChange{.outcome = outcome, .list = *std::move(list)};
 }

@@ -20,9 +20,12 @@ bool is_taken(SqliteTransaction& transaction, UserId user, const Cidr& network) 
   return false;
 }
 
-void confirm(SqliteTransaction& transaction, UserId user, std::string_view network, WallTime at) {
-  transaction.execute("UPDATE user_addresses SET confirmed_at = ? WHERE user_id = ? AND network = ?",
-                      to_ms(at), to_integer(user), network);
+/// False: the user is disabled.
+bool confirm(SqliteTransaction& transaction, UserId user, std::string_view network, WallTime at) {
+  return transaction.execute(
+             "UPDATE user_addresses SET confirmed_at = ? WHERE user_id = ? AND network = ?"
+             " AND user_id IN (SELECT user_id FROM users WHERE state = 'active')",
+             to_ms(at), to_integer(user), network) > 0;
 }
 
 /// Nothing has happened to a user whom nobody knows.
@@ -79,7 +82,8 @@ LedgerResult<NetworkChange> SqliteLedger::add_network(UserId user, const Cidr& n
     transaction.execute("INSERT INTO user_addresses (user_id, network, added_at) VALUES (?, ?, ?)",
                         to_integer(user), std::string_view(text), to_ms(at));
   }
-  if (claim == NetworkClaim::of_operator) confirm(transaction, user, text, at);
+  const bool is_confirmed = claim == NetworkClaim::of_operator && confirm(transaction, user, text, at);
+  if (mine != nullptr && !is_confirmed) return commit(transaction, user, Outcome::as_before);
   note_change(transaction, user, at);
   return commit(transaction, user, Outcome::changed);
 }
@@ -92,7 +96,8 @@ LedgerResult<NetworkChange> SqliteLedger::confirm_network(UserId user, const Cid
   if (mine == nullptr) return no_such_network();
   if (mine->confirmed_at) return commit(transaction, user, Outcome::as_before);
   if (is_taken(transaction, user, network)) return network_taken();
-  confirm(transaction, user, network.to_string(), at);
+  if (!confirm(transaction, user, network.to_string(), at))
+    return commit(transaction, user, Outcome::as_before);
   note_change(transaction, user, at);
   return commit(transaction, user, Outcome::changed);
 }

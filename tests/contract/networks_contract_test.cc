@@ -133,7 +133,11 @@ TEST_P(Networks, OfWhoIsDisabledAreToBeConfirmedAgainAndKeepNobodyOut) {
   const auto news = value_of(ledger().changes_since(node, before));
   ASSERT_EQ(news.networks.size(), 1U);
   EXPECT_EQ(news.networks[0].networks.at(0).confirmed_at, std::nullopt);
+  const auto late = value_of(confirm(squatter, "203.0.113.0/24"));
+  EXPECT_EQ(late.outcome, Outcome::as_before);
+  EXPECT_EQ(late.list.networks.at(0).confirmed_at, std::nullopt) << "asked for before he was disabled";
   EXPECT_EQ(value_of(confirm(alice, "203.0.113.7")).outcome, Outcome::changed);
+  EXPECT_EQ(add(squatter, "198.51.100.7").list.networks.at(0).confirmed_at, std::nullopt);
   value_of(ledger().set_state(squatter.id, UserState::active, new_year));
   EXPECT_EQ(refusal_of(confirm(squatter, "203.0.113.0/24")), "already_exists");
 }

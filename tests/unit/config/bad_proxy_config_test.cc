@@ -40,6 +40,9 @@ constexpr Mistake mistakes[] = {
     {"AnAddressForDatagramsIsNone", "[[listener]]\naddress = '127.0.0.1:1'\nudp_address = 'here'\n",
      "f.toml:3:15: listener.udp_address: \"here\" is no address, expected one such as \"192.0.2.1\" or "
      "\"2001:db8::1\""},
+    {"AnAddressForDatagramsIsNobodys", "[[listener]]\naddress = '127.0.0.1:1'\nudp_address = '::'\n",
+     "f.toml:3:15: listener.udp_address: \"::\" is nobody's address, expected the one that clients are to "
+     "send to"},
     {"ATableIsMistyped", "[proxi]\nworkers = 4\n[[listener]]\naddress = '127.0.0.1:1'\n",
      "f.toml:1:2: proxi: unknown key, did you mean \"proxy\"?"},
     {"ATableStandsWhereAListOfTablesBelongs", "[listener]\naddress = '127.0.0.1:1'\n",

@@ -246,21 +246,27 @@ TEST_F(ExitProbesOfATarget, KeepAnExitDownThatAloneDoesNotReachIt) {
   EXPECT_TRUE(is_up(1));
 }
 
-TEST_F(ExitProbesTest, ThatNeverComeToAskTheParentSayNothingOfIt) {
+TEST_F(ExitProbesTest, ThatNeverComeToAskAParentLookAtItWithoutTheTarget) {
   const ScriptedParent parent;
-  const auto exits = table_of({parent.exit("parent")}, 30s, "probe.test:80");  // nobody resolves that
-  const Exit& exit = *exits->exits()[0];
+  config::ExitConfig gone = parent.exit("gone");
+  {
+    const UniqueFd nobody = listen_on(*SocketAddress::parse("127.0.0.1:0"));
+    gone.address = local_address(nobody.get())->to_string();
+  }
+  const auto exits = table_of({parent.exit("there"), gone}, 30s, "probe.test:80");  // nobody resolves that
   ExitProbes probes = probes_of({});
   probes.set_exits(exits);
-  exits->note_failure(exit, ExitHealth::Source::traffic, "a test says so", clock_.now());
-  for (std::uint64_t done = 1; done < 4; ++done) {
-    clock_.advance(10s);  // whatever the back-off is by now
-    probes.look(clock_.now());
-    turn_loop();
-    give_up(probes);
-    EXPECT_EQ(probes_done(), done);
-    EXPECT_FALSE(exit.health().is_up());
-  }
+  for (const auto& exit : exits->exits())
+    exits->note_failure(*exit, ExitHealth::Source::traffic, "a test says so", clock_.now());
+  clock_.advance(1s);
+  probes.look(clock_.now());
+  turn_loop();
+  EXPECT_EQ(probes_done(), 0U) << "they wait for the name";
+  give_up(probes);
+  turn_loop();
+  EXPECT_EQ(probes_done(), 4U);
+  EXPECT_TRUE(exits->exits()[0]->health().is_up());
+  EXPECT_FALSE(exits->exits()[1]->health().is_up());
 }
 
 TEST_F(ExitProbesTest, SeeFromItsSourceAddressWhetherADirectExitIsThere) {

@@ -24,9 +24,8 @@ struct Counters {
   Count datagrams_down_total{0};
   Count datagrams_dropped_total{0};
   Count dials_total{0};
-  Count cuts_total{0};  ///< connections closed because their session was ended
-  Count connections_held{
-      0};  ///< had bytes to move that a session or its user's bound does not permit at the moment
+  Count cuts_total{0};        ///< connections closed because their session was ended
+  Count connections_held{0};  ///< bytes of theirs wait for a session's permit or for room in a user's bound
   Count holds_total{0};
   Count accept_pauses_total{0};
   Count exit_failures_total{0};  ///< of exits themselves, found by connections

@@ -46,9 +46,9 @@ class ExitProbes {
  private:
   class Probe;
   enum class Activity : std::uint8_t { waiting, under_way };
-  /// One exit that is looked after.
   /// What a probe goes to when there is a probe target.
   enum class Aim : std::uint8_t { target, parent };
+  /// One exit that is looked after.
   struct Charge {
     ExitRef exit;
     MonotonicTime due;

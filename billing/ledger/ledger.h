@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -15,44 +14,18 @@
 #include "billing/core/credits.h"
 #include "billing/core/end_reason.h"
 #include "billing/core/node_lease.h"
+#include "billing/ledger/words.h"
 #include "plugin/api/location.h"
 #include "plugin/base/address.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/id.h"
-#include "plugin/base/result.h"
 
 namespace payg::billing {
-
-/// A row of `users`. Positive, so that it fits BIGINT.
-using UserId = Id<struct UserTag>;
 
 /// One metered session, unique for its user: 63 random bits, shown as 16 hexadecimal digits.
 using SessionId = Id<struct MeteredSessionTag>;
 std::string to_string(SessionId id);
 std::optional<SessionId> parse_session_id(std::string_view hex);
-
-/// SHA-256 of a token; the token itself is stored nowhere.
-using TokenHash = std::array<unsigned char, 32>;
-
-struct LedgerError {
-  enum class Code {
-    unavailable,  ///< the database cannot be reached or gave up: the outcome of a write is unknown, ask again
-    not_found,    ///< no such user, session or order
-    already_exists,  ///< the name, or the network, is taken
-    conflict,        ///< the same idempotency key or reference with other content
-    life_is_over,    ///< a later life of the node that asks has begun, or it never had one
-    insufficient,    ///< the balance does not cover it; nothing was changed
-    too_many,        ///< the user has as many of them as he may; nothing was changed
-    invalid,         ///< an argument breaks the rules stated at the call
-    broken,          ///< the database answered something that cannot be: our bug, or someone edited it
-  };
-  Code code = Code::unavailable;
-  std::string message;  ///< one line, for the log
-};
-std::string_view name_of(LedgerError::Code code) noexcept;
-
-template <class T>
-using LedgerResult = Result<T, LedgerError>;
 
 // ---- users
 

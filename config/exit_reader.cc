@@ -6,6 +6,7 @@
 
 #include "config/address_checks.h"
 #include "plugin/base/address.h"
+#include "plugin/base/host_name.h"
 #include "plugin/base/text.h"
 
 namespace payg::config {
@@ -37,26 +38,6 @@ bool is_port(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   return error == std::errc() && end == text.data() + text.size() && port != 0;
-}
-
-/// What some resolver takes for a part of an address: "127.1", "0x7f.1".
-bool is_number(std::string_view label) {
-  const bool hexadecimal = label.starts_with("0x") || label.starts_with("0X");
-  const std::string_view digits = hexadecimal ? "0123456789abcdefABCDEF" : "0123456789";
-  return label.find_first_not_of(digits, hexadecimal ? 2 : 0) == label.npos;
-}
-
-bool is_host_name(std::string_view text) {
-  constexpr std::size_t most_bytes = 253;
-  constexpr std::size_t most_of_a_label = 63;
-  if (text.empty() || text.size() > most_bytes) return false;
-  for (;;) {
-    const auto dot = text.find('.');
-    const std::string_view label = text.substr(0, dot);
-    if (!is_name(label, "-_", most_of_a_label)) return false;
-    if (dot == text.npos) return !is_number(label);
-    text.remove_prefix(dot + 1);
-  }
 }
 
 std::string check_host_and_port(std::string_view text) {

@@ -21,12 +21,10 @@ enum class HostKind { name, address, invalid };
 
 /// Tells what `host`, as a client wrote it, means. It comes without brackets and without a port.
 ///
-/// A name is 1 to 253 bytes in labels of 1 to 63 letters, digits, '-' and '_'; one trailing dot is dropped,
-/// so that "localhost." and "localhost" are the same target everywhere. Resolve it without a search list.
-///
-/// What some resolver or inet_aton(3) would take for an address, but no strict literal is, is invalid: when
-/// the last label is a number ("127.1", "2130706433", "0x7f.1", "1.2.3.4.", "1.2.3.04"), nobody may guess.
-/// The rule is the URL Standard's "ends in a number" (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+/// A name keeps is_host_name(); one trailing dot is dropped, so that "localhost." and "localhost" are the
+/// same target everywhere. Resolve it without a search list. What is no strict literal of an address, but
+/// some resolver would take for one ("127.1", "2130706433", "0x7f.1", "1.2.3.4."), is invalid: nobody may
+/// guess.
 ///
 /// `out` is undefined when invalid.
 HostKind classify_host(std::string_view host, TargetHost& out);

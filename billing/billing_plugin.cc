@@ -190,6 +190,7 @@ ConfigurationErrors BillingPlugin::start(const ConfigurationSource& source) {
   node_->reception.set_terms(start_terms_of(config->pricing));
   node_->reception.set_wrong_tokens_per_minute(config->wrong_tokens_per_minute);
   node_->reception.set_session_limit(config->max_sessions_per_user);
+  node_->reception.set_free_targets(config->free_targets);
   node_->keeper.start();
   if (const auto failure = wait_for_ledger(); !failure.empty()) return {complaint(source, "ledger", failure)};
   return start_admin(source);
@@ -240,6 +241,7 @@ void BillingPlugin::apply(const config::BillingConfig& config) {
   node_->reception.set_terms(start_terms_of(config.pricing));
   node_->reception.set_wrong_tokens_per_minute(config.wrong_tokens_per_minute);
   node_->reception.set_session_limit(config.max_sessions_per_user);
+  node_->reception.set_free_targets(config.free_targets);
   node_->table.set_max_sessions(config.max_sessions);
   if (const auto in_force = node_->keeper.set_lease(config.node_lease); in_force != config.node_lease)
     host_.log(LogLevel::info, "billing",

@@ -226,6 +226,7 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   if (who.flaw) return answer.deny(denials::bad_user_name(describe(*who.flaw)));
   const State state = state_;
   if (state == State::closed) return answer.deny(denials::stopping());
+  if (is_free(request)) return admit_free(who, answer);
   if (const auto seat = with_.table.join_live(who.user_id, who.name.label, request.attached))
     return answer.accept(admission(who.user_id, *seat, who.name.label, who.location));
   if (state != State::open || with_.health.state() == LedgerState::away)
@@ -244,6 +245,23 @@ void Reception::admit(const plugin::AdmissionRequest& request, plugin::Admission
   const auto asked = with_.reader.ask(
       who.name.user, [this, applicant](const auto& standing) { decide(*applicant, standing); });
   if (asked == StandingQueue::Outcome::full) applicant->answer.deny(denials::ledger_away());
+}
+
+bool Reception::is_free(const plugin::AdmissionRequest& request) const {
+  if (!has_free_targets_) return false;
+  const std::shared_lock lock(free_targets_mutex_);
+  return any_matches(free_targets_, request.target_host, request.target_port);
+}
+
+/// Who was believed a moment ago is remembered; if he has been pushed out meanwhile, that was not long ago
+/// either.
+void Reception::admit_free(const BillingIdentity& who, plugin::AdmissionAnswer& answer) const {
+  const auto known = with_.users.find(who.name.user, with_.clock.now());
+  if (known && known->user.state == UserState::disabled) return answer.deny(denials::disabled());
+  answer.accept({.session = {},
+                 .location = who.location,
+                 .traffic = nullptr,
+                 .affinity = affinity_of(who.user_id, who.name.label)});
 }
 
 void Reception::decide(Applicant& applicant, const StandingQueue::Answer& read) {
@@ -334,6 +352,12 @@ ReceptionCounters Reception::counters() const {
           .throttled = throttled_count_.load(std::memory_order_relaxed),
           .refused_from_memory = from_memory_count_.load(std::memory_order_relaxed),
           .standing_reads = with_.reader.reads()};
+}
+
+void Reception::set_free_targets(std::vector<HostPattern> targets) {
+  const std::unique_lock lock(free_targets_mutex_);
+  free_targets_ = std::move(targets);
+  has_free_targets_ = !free_targets_.empty();
 }
 
 void Reception::set_shop_url(const std::string& url) {

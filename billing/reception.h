@@ -6,8 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "billing/core/admission.h"
 #include "billing/core/user_name.h"
@@ -19,6 +21,7 @@
 #include "billing/standing_reader.h"
 #include "billing/user_cache.h"
 #include "plugin/api/plugin.h"
+#include "plugin/base/host_pattern.h"
 
 namespace payg::billing {
 
@@ -48,6 +51,9 @@ class BillingIdentity final : public plugin::Identity {
 /// With credentials these count and nothing else; the right ones also confirm what their user has listed and
 /// comes from. Without any, who comes from a confirmed network of a user speaks for that user, with an empty
 /// label and the user's own location; of a disabled user for nobody.
+///
+/// Free targets are outside all of this: any active user reaches them, whatever he has or owes, without a
+/// session and so unmetered; also while the ledger is away.
 ///
 /// Nobody makes the ledger work by asking again and again. Wrong tokens are counted for each client address,
 /// and one that has sent too many is refused unheard, but for the right token of a user who is known: so
@@ -85,6 +91,7 @@ class Reception {
   void set_wrong_tokens_per_minute(unsigned limit) { wrong_tokens_.set_per_minute(limit); }
   /// Live sessions that a user may have on all nodes together; 0: any number.
   void set_session_limit(std::uint32_t limit);
+  void set_free_targets(std::vector<HostPattern> targets);
   void set_shop_url(const std::string& url);
   std::string shop_url() const;
   /// Something about the user was changed: what he was refused for may hold no longer.
@@ -107,6 +114,8 @@ class Reception {
   void decide(Visitor& visitor, const StandingQueue::Answer& read);
   bool is_proven(const User& user, const Proof& proof) const;
   void decide(Applicant& applicant, const StandingQueue::Answer& read);
+  bool is_free(const plugin::AdmissionRequest& request) const;
+  void admit_free(const BillingIdentity& who, plugin::AdmissionAnswer& answer) const;
   bool may_start_now(const Applicant& applicant, const Standing& standing) const;
   bool is_at_limit(const Applicant& applicant, const Standing& standing) const;
   std::optional<Refusal> reason_to_refuse(const Applicant& applicant, const Standing& standing) const;
@@ -120,6 +129,9 @@ class Reception {
   RecentRefusals refused_starts_;
   std::atomic<std::uint64_t> wrong_tokens_count_{0}, throttled_count_{0}, from_memory_count_{0};
   std::atomic<std::uint32_t> session_limit_{0};
+  std::atomic<bool> has_free_targets_{false};  // spares everybody the lock where there are none
+  mutable std::shared_mutex free_targets_mutex_;
+  std::vector<HostPattern> free_targets_;  // guarded by free_targets_mutex_
   mutable std::mutex mutex_;
   StartTerms terms_;      // guarded by mutex_
   std::string shop_url_;  // guarded by mutex_

@@ -327,6 +327,23 @@ void read_payments(TomlTable table, const AdminConfig& admin, bool& simulated) {
   table.refuse_unknown();
 }
 
+std::string check_free_target(std::string_view text) {
+  if (HostPattern::parse(text)) return "";
+  return in_quotes(text) +
+         R"( is no host, expected one such as "pay.example", "*.pay.example", "pay.example:8443" or "[2001:db8::1]")";
+}
+
+void read_free_targets(TomlTable& table, std::vector<HostPattern>& out) {
+  std::vector<std::string> texts;
+  const Node* list = table.read_texts("free_targets", texts, check_free_target);
+  if (list == nullptr) return;
+  if (texts.size() > most_free_targets)
+    return table.refuse(*list, "free_targets",
+                        "has " + std::to_string(texts.size()) + " entries, expected at most " +
+                            std::to_string(most_free_targets));
+  for (const std::string& text : texts) out.push_back(*HostPattern::parse(text));
+}
+
 }  // namespace
 
 BillingConfig read_billing_table(Reading& reading, const std::string& name) {
@@ -350,6 +367,7 @@ BillingConfig read_billing_table(Reading& reading, const std::string& name) {
                     {.least = 0, .most = most_sessions_per_user});
   table->read_count("widest_client_network_v4", config.widest_client_network_v4, {.least = 8, .most = 32});
   table->read_count("widest_client_network_v6", config.widest_client_network_v6, {.least = 16, .most = 128});
+  read_free_targets(*table, config.free_targets);
 
   Node empty;
   empty.position = table->position();

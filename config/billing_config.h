@@ -7,11 +7,15 @@
 
 #include "billing/core/credits.h"
 #include "config/proxy_config.h"
+#include "plugin/base/host_pattern.h"
 
 namespace payg::config {
 
 /// What max_sessions_per_user may be at most: as far as the ledger counts.
 inline constexpr unsigned most_sessions_per_user = 10'000;
+
+/// Each admission looks at all of them.
+inline constexpr std::size_t most_free_targets = 64;
 
 struct PackageConfig {
   billing::Credits price;    ///< in the currency, counted as credits are
@@ -67,6 +71,9 @@ struct BillingConfig {
   /// The fewest bits of a network of client addresses that a user lists by himself.
   unsigned widest_client_network_v4 = 32;
   unsigned widest_client_network_v6 = 64;
+  /// What users reach without a session, unmetered and without credits: where they pay, above all, so that
+  /// who was cut can buy through the proxy itself.
+  std::vector<HostPattern> free_targets;
   PricingConfig pricing;
   AdminConfig admin;
   std::optional<DemoConfig> demo;

@@ -72,15 +72,18 @@ class ReceptionOfMany : public ::testing::Test {
                            waiter.answer());
     return waiter.wait();
   }
-  Said<plugin::Admission> admit(const std::string& name) { return admit(reception, name); }
-  Said<plugin::Admission> admit(Reception& door, const std::string& name) {
+  Said<plugin::Admission> admit(const std::string& name, const char* target = "example.com") {
+    return admit(reception, name, target);
+  }
+  Said<plugin::Admission> admit(Reception& door, const std::string& name,
+                                const char* target = "example.com") {
     const auto who = authenticate(name, name.substr(0, name.find('-')) + "'s token");
     if (!who.ok()) return {.verdict = {}, .denial = who.denial};
     Waiter<plugin::Admission> waiter;
     door.admit({.connection = {1},
                 .protocol = plugin::Protocol::http_connect,
                 .identity = *who.verdict->identity,
-                .target_host = "example.com",
+                .target_host = target,
                 .target_port = 443,
                 .attached = {}},
                waiter.answer());
@@ -346,6 +349,35 @@ TEST_F(ReceptionWithALimit, AnotherLimitCountsAtOnce) {
 }
 
 // ---- an outage
+
+TEST_F(ReceptionOfMany, FreeTargetsAreReachedByAnyKnownUserWithoutASessionAlsoWhileTheLedgerIsAway) {
+  add_user("poor", "0");
+  reception.set_free_targets({*HostPattern::parse("pay.example")});
+  ASSERT_EQ(refusal_of("poor"), Reason::payment_required);
+  const auto asked = questions();
+  health.note_read("looking", LedgerResult<Done>(LedgerError{}));
+  const auto free = admit("poor-session-blue", "pay.example");
+  ASSERT_TRUE(free.ok()) << free.denial.detail;
+  EXPECT_EQ(free.verdict->session, plugin::SessionHandle{});
+  EXPECT_EQ(free.verdict->traffic, nullptr);
+  EXPECT_NE(free.verdict->affinity, 0U);
+  EXPECT_EQ(questions(), asked);
+  EXPECT_EQ(admit("poor", "other.example").denial.reason, Reason::unavailable);
+}
+
+TEST_F(ReceptionOfMany, FreeTargetsAreNotForTheDisabledNorBehindTheEnd) {
+  const User user = add_user("user", "1");
+  reception.set_free_targets({*HostPattern::parse("pay.example")});
+  EXPECT_TRUE(admit("user", "pay.example").ok());
+  EXPECT_EQ(admit("user-place-berlin", "pay.example").denial.reason, Reason::bad_request);
+  ASSERT_TRUE(books->set_state(user.id, UserState::disabled, wall_now()).ok());
+  users.refresh(*books->find_user("user"));
+  EXPECT_EQ(admit("user", "pay.example").denial.reason, Reason::forbidden);
+  ASSERT_TRUE(books->set_state(user.id, UserState::active, wall_now()).ok());
+  users.refresh(*books->find_user("user"));
+  reception.close();
+  EXPECT_EQ(admit("user", "pay.example").denial.reason, Reason::unavailable);
+}
 
 TEST_F(ReceptionOfMany, WhileTheLedgerIsAwayNobodyAsksItAndAllAreToldWhenToComeBack) {
   add_user("alice", "10");

@@ -15,6 +15,9 @@ constexpr Mistake mistakes[] = {
     {"AUserMayListTheWholeInternet", "[billing]\nwidest_client_network_v4 = 0\n",
      "f.toml:2:28: billing.widest_client_network_v4: 0 is out of range, expected a whole number from 8 to "
      "32"},
+    {"AFreeTargetIsAUrl", "[billing]\nfree_targets = ['pay.example', 'https://pay.example']\n",
+     "f.toml:2:32: billing.free_targets: \"https://pay.example\" is no host, expected one such as "
+     "\"pay.example\", \"*.pay.example\", \"pay.example:8443\" or \"[2001:db8::1]\""},
     {"TheSocketIsAFolder", "[billing.admin]\nsocket = '/run/payg/'\n",
      "f.toml:2:10: billing.admin.socket: \"/run/payg/\" is no name of a file"},
     {"TheLedgerHasNoPath", "[billing]\nledger = 'sqlite:'\n",

@@ -1,21 +1,15 @@
 #include "billing/ledger/ledger.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "billing/ledger/find_by_name.h"
 #include "plugin/base/text.h"
 
 namespace payg::billing {
 namespace {
 
 constexpr std::size_t session_id_digits = 16;
-
-template <class Enum, std::size_t count>
-std::optional<Enum> find_by_name(const std::array<Enum, count>& all, std::string_view name) noexcept {
-  const auto found = std::find_if(all.begin(), all.end(), [&](Enum one) { return name_of(one) == name; });
-  return found == all.end() ? std::nullopt : std::optional(*found);
-}
 
 }  // namespace
 
@@ -97,29 +91,9 @@ std::string_view name_of(TransactionType type) noexcept {
   return "unknown";
 }
 
-std::string_view name_of(OrderState state) noexcept {
-  switch (state) {
-    case OrderState::pending: return "pending";
-    case OrderState::paid: return "paid";
-    case OrderState::failed: return "failed";
-    case OrderState::abandoned: return "abandoned";
-    case OrderState::expired: return "expired";
-    case OrderState::review: return "review";
-    case OrderState::refunded: return "refunded";
-    case OrderState::disputed: return "disputed";
-  }
-  return "unknown";
-}
-
 std::optional<TransactionType> parse_transaction_type(std::string_view name) noexcept {
   using enum TransactionType;
   return find_by_name(std::array{purchase, bonus, usage, refund, adjustment}, name);
-}
-
-std::optional<OrderState> parse_order_state(std::string_view name) noexcept {
-  using enum OrderState;
-  return find_by_name(std::array{pending, paid, failed, abandoned, expired, review, refunded, disputed},
-                      name);
 }
 
 }  // namespace payg::billing

@@ -14,6 +14,7 @@
 #include "billing/core/credits.h"
 #include "billing/core/end_reason.h"
 #include "billing/core/node_lease.h"
+#include "billing/ledger/payments.h"
 #include "billing/ledger/words.h"
 #include "plugin/api/location.h"
 #include "plugin/base/address.h"
@@ -262,35 +263,6 @@ struct Transaction {
   WallTime created_at{};
 };
 
-enum class OrderState { pending, paid, failed, abandoned, expired, review, refunded, disputed };
-std::string_view name_of(OrderState state) noexcept;
-std::optional<OrderState> parse_order_state(std::string_view name) noexcept;
-
-/// One attempt to buy a package. Prices are counted in Credits too: 1 credit is worth 1 unit of the currency.
-struct Order {
-  std::string reference;  ///< [A-Za-z0-9-.=]+, unique over all users
-  UserId user;
-  std::string provider;
-  OrderState state = OrderState::pending;
-  Credits price;
-  std::string currency;
-  Credits credits;  ///< what the package gives for its price
-  Credits bonus;    ///< what it gives on top
-  /// Of the client's Idempotency-Key: the key, and a digest of what was asked; empty: none was sent.
-  std::string idempotency_key;
-  std::string request_digest;
-  std::string authorization_url;  ///< where the customer pays; empty: nothing to do
-  WallTime created_at{};
-  std::optional<WallTime> paid_at;
-};
-
-/// create_order's answer: the order that stands, and whether this call made it.
-struct PlacedOrder {
-  enum class Origin { created, existing };
-  Order order;
-  Origin origin = Origin::created;
-};
-
 // ---- reports
 
 enum class UsageBucket { hour, day };
@@ -332,7 +304,7 @@ enum class AuditListing {
 /// all when it returns anything but `unavailable`, unknown when it returns `unavailable` (the connection may
 /// have died between COMMIT and its answer) — and every write can be sent again as it was, without being
 /// applied twice. A lost connection is opened again by the next call.
-class Ledger {
+class Ledger : public PaymentBooks {
  public:
   /// How long a call waits for a database that says nothing, before it is `unavailable`: for a new connection
   /// and for the answer together. All calls but migrate() and audit(), which may work for minutes. No bound
@@ -342,8 +314,6 @@ class Ledger {
   static constexpr std::chrono::seconds longest_silence{21};
   /// How long a request that stands in line waits for its user: see Turn.
   static constexpr std::chrono::milliseconds in_line_wait{50};
-
-  virtual ~Ledger() = default;
 
   /// Brings the schema up to date, under a lock so that many nodes may start at once. Returns the schema's
   /// number. The one call that makes a ledger where there is none: to the others a SQLite file that is
@@ -438,13 +408,6 @@ class Ledger {
   /// than zero.
   virtual LedgerResult<Transaction> adjust(UserId user, Credits amount, std::string_view reference,
                                            std::string_view note, WallTime at) = 0;
-  /// Places an order. When the user has one with the same idempotency key: that one if request_digest is the
-  /// same, else conflict.
-  virtual LedgerResult<PlacedOrder> create_order(const Order& order) = 0;
-  /// Pays an order: its state, the purchase row, the bonus row and the balance in one transaction. Paying a
-  /// paid order changes nothing. Returns the order as it stands.
-  virtual LedgerResult<Order> settle_order(std::string_view reference, WallTime at) = 0;
-  virtual LedgerResult<Order> find_order(std::string_view reference) = 0;
 
   // -- reports
   /// Newest first; those with an id below `before`, if given. REQUIRES: 1 <= limit <= 10,000.

@@ -41,6 +41,19 @@ Result<std::string, Reply> idempotency_key(const Request& request) {
   return key;
 }
 
+std::string_view query_text(const Request& request, std::string_view name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? std::string_view() : std::string_view(found->second);
+}
+
+Result<std::optional<WallTime>, Reply> moment(const Request& request, std::string_view name) {
+  const std::string_view text = query_text(request, name);
+  if (text.empty()) return std::optional<WallTime>();
+  if (const auto time = parse_time(text)) return time;
+  return problem(Problem::invalid_value,
+                 std::string(name) + " is a day or a time in UTC (2026-11-22T13:00:00Z).");
+}
+
 Result<std::optional<std::int64_t>, Reply> whole_number(const Request& request, const std::string& name,
                                                         std::int64_t lowest, std::int64_t highest) {
   const auto parameter = request.query.find(name);

@@ -25,6 +25,12 @@ Result<Credits, Reply> amount_of(const JsonObject& body, std::string_view name);
 /// The Idempotency-Key, empty when none was sent: at most 255 visible ASCII characters.
 Result<std::string, Reply> idempotency_key(const Request& request);
 
+/// A query parameter; empty when it was not sent.
+std::string_view query_text(const Request& request, std::string_view name);
+
+/// A query parameter that is a day or a moment, see parse_time(); nullopt: not sent.
+Result<std::optional<WallTime>, Reply> moment(const Request& request, std::string_view name);
+
 /// A query parameter that is a whole number between the bounds; nullopt: not sent.
 Result<std::optional<std::int64_t>, Reply> whole_number(const Request& request, const std::string& name,
                                                         std::int64_t lowest, std::int64_t highest);

@@ -11,6 +11,8 @@ namespace payg::billing {
 Reply show_balance(const Call& call);
 /// Asks nothing but the configuration in force: any thread.
 Reply list_packages(const config::PricingConfig& pricing);
+
+// history_calls.cc
 Reply show_transactions(const Call& call);
 Reply show_usage(const Call& call);
 

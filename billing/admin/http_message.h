@@ -1,17 +1,18 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "billing/admin/url_text.h"
 
 namespace payg::billing {
 
 /// What a client asked, copied out of evhttp so that it can go to another thread.
 struct Request {
-  std::string method;                        ///< "GET", …; "?" for one that evhttp does not know
-  std::string path;                          ///< as sent, still percent-encoded
-  std::map<std::string, std::string> query;  ///< decoded, and text; see url_text.h
+  std::string method;  ///< "GET", …; "?" for one that evhttp does not know
+  std::string path;    ///< as sent, still percent-encoded
+  Query query;         ///< decoded, and text; see url_text.h
   std::string body;
 
   // The header fields that anything here looks at; empty: not sent.

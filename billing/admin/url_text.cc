@@ -65,8 +65,8 @@ std::optional<std::string> decode_segment(std::string_view segment) {
   return is_text(out) ? std::optional(out) : std::nullopt;
 }
 
-std::map<std::string, std::string> decode_query(std::string_view query) {
-  std::map<std::string, std::string> out;
+Query decode_query(std::string_view query) {
+  Query out;
   while (!query.empty()) {
     const auto end = query.find('&');
     const std::string_view pair = query.substr(0, end);

@@ -14,8 +14,11 @@ namespace payg::billing {
 /// nullopt: a broken escape, or no text.
 std::optional<std::string> decode_segment(std::string_view segment);
 
+/// What a query says: decoded names and their values.
+using Query = std::map<std::string, std::string, std::less<>>;
+
 /// Names and values of a query as forms write it: '+' is a blank. Of two with one name the first counts. What
 /// cannot be decoded to text stands as U+FFFD, which is nobody's name and no value of any parameter.
-std::map<std::string, std::string> decode_query(std::string_view query);
+Query decode_query(std::string_view query);
 
 }  // namespace payg::billing

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -198,7 +199,7 @@ struct EndResult {
   bool operator==(const EndResult&) const = default;
 };
 
-/// A live session as the table shows it.
+/// A session as the table shows it.
 struct SessionRow {
   UserId user;
   std::string user_name;
@@ -211,6 +212,15 @@ struct SessionRow {
   std::uint32_t charges = 0;
   Credits charged;
   std::chrono::milliseconds granted{0};
+  std::optional<WallTime> ended_at{};  ///< nullopt: it is live
+  std::string why{};                   ///< it ended: the name of an EndReason
+};
+
+/// Where a page of ended sessions goes on: behind this one.
+struct EndedBefore {
+  WallTime ended_at{};
+  SessionId id;
+  bool operator==(const EndedBefore&) const = default;
 };
 
 /// What a node begins its life with.
@@ -261,6 +271,13 @@ struct Transaction {
   std::string reference;
   std::string note;
   WallTime created_at{};
+};
+
+/// Which rows of a history are asked for.
+struct TransactionFilter {
+  std::set<TransactionType> types{};  ///< none: all of them
+  WallTime since{};                   ///< at or after it
+  WallTime until = WallTime::max();   ///< before it
 };
 
 // ---- reports
@@ -398,6 +415,9 @@ class Ledger : public PaymentBooks {
   virtual LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) = 0;
   /// Live sessions, oldest first; of one user, or of all.
   virtual LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) = 0;
+  /// The user's sessions that have ended, the last one first. REQUIRES: 1 <= limit <= 10,000.
+  virtual LedgerResult<std::vector<SessionRow>> ended_sessions(UserId user, std::optional<EndedBefore> before,
+                                                               int limit) = 0;
 
   // -- money in
   virtual LedgerResult<Credits> balance(UserId user) = 0;
@@ -411,7 +431,8 @@ class Ledger : public PaymentBooks {
 
   // -- reports
   /// Newest first; those with an id below `before`, if given. REQUIRES: 1 <= limit <= 10,000.
-  virtual LedgerResult<std::vector<Transaction>> transactions(UserId user, std::optional<std::int64_t> before,
+  virtual LedgerResult<std::vector<Transaction>> transactions(UserId user, const TransactionFilter& filter,
+                                                              std::optional<std::int64_t> before,
                                                               int limit) = 0;
   /// Oldest first; only buckets in which anything was used.
   virtual LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,

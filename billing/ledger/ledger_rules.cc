@@ -128,6 +128,12 @@ const ListedNetwork* find_network(const NetworkList& list, const Cidr& network) 
   return found == list.networks.end() ? nullptr : &*found;
 }
 
+std::string types_text(const TransactionFilter& filter) {
+  std::string text;
+  for (const TransactionType type : filter.types) text += ',' + std::string(name_of(type));
+  return text.empty() ? text : text + ',';
+}
+
 bool same_order(const Order& found, const Order& asked) {
   return found.user == asked.user && found.provider == asked.provider && found.price == asked.price &&
          found.currency == asked.currency && found.credits == asked.credits && found.bonus == asked.bonus &&

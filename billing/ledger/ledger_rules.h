@@ -68,6 +68,9 @@ constexpr std::chrono::milliseconds length_of(UsageBucket bucket) noexcept {
   return bucket == UsageBucket::hour ? std::chrono::hours(1) : std::chrono::hours(24);
 }
 
+/// What rows of a history are compared with: the names of the types, in commas; empty: all of them.
+std::string types_text(const TransactionFilter& filter);
+
 /// What a charge comes to when (session, number) was bought before or just now.
 constexpr ChargeResult::Outcome outcome_of(std::chrono::milliseconds grant) noexcept {
   return grant.count() > 0 ? ChargeResult::Outcome::granted : ChargeResult::Outcome::exhausted;

@@ -56,6 +56,8 @@ class PostgresLedger final : public Ledger {
   LedgerResult<std::vector<EndResult>> end_sessions(std::span<const EndRequest> requests) override;
   LedgerResult<Posting> post_usage(std::string_view node, WallTime older_than, WallTime at) override;
   LedgerResult<std::vector<SessionRow>> live_sessions(std::optional<UserId> user) override;
+  LedgerResult<std::vector<SessionRow>> ended_sessions(UserId user, std::optional<EndedBefore> before,
+                                                       int limit) override;
 
   LedgerResult<Credits> balance(UserId user) override;
   LedgerResult<Standing> standing(UserId user) override;
@@ -65,8 +67,8 @@ class PostgresLedger final : public Ledger {
   LedgerResult<Order> settle_order(std::string_view reference, WallTime at) override;
   LedgerResult<Order> find_order(std::string_view reference) override;
 
-  LedgerResult<std::vector<Transaction>> transactions(UserId user, std::optional<std::int64_t> before,
-                                                      int limit) override;
+  LedgerResult<std::vector<Transaction>> transactions(UserId user, const TransactionFilter& filter,
+                                                      std::optional<std::int64_t> before, int limit) override;
   LedgerResult<std::vector<UsageRow>> usage(UserId user, UsageBucket bucket, WallTime since,
                                             WallTime now) override;
   LedgerResult<AuditReport> audit(AuditListing listing) override;

@@ -240,32 +240,35 @@ LedgerResult<Posting> PostgresLedger::post_usage(std::string_view node, WallTime
   return posted.integer(0, 0) > 0 && !left.empty() ? Posting::more : Posting::done;
 }
 
+std::vector<SessionRow> postgres::read_sessions(const PostgresRows& rows) {
+  std::vector<SessionRow> sessions;
+  for (int row = 0; row < rows.count(); ++row) {
+    sessions.push_back(
+        {.user = to_user_id(rows.integer(row, 0)),
+         .user_name = rows.text(row, 1),
+         .id = to_session_id(rows.integer(row, 2)),
+         .node = rows.text(row, 3),
+         .label = rows.text(row, 4),
+         .exit = rows.text(row, 5),
+         .started_at = from_ms(rows.integer(row, 6)),
+         .paid_until = from_ms(rows.integer(row, 7)),
+         .charges = static_cast<std::uint32_t>(rows.integer(row, 8)),
+         .charged = rows.credits(row, 9),
+         .granted = rows.milliseconds(row, 10),
+         .ended_at = rows.is_null(row, 11) ? std::nullopt : std::optional(from_ms(rows.integer(row, 11))),
+         .why = rows.text(row, 12)});
+  }
+  return sessions;
+}
+
 LedgerResult<std::vector<SessionRow>> PostgresLedger::live_sessions(std::optional<UserId> user) {
   PostgresParameters wanted;
   user ? wanted.add(to_integer(*user)) : wanted.add_null();
-  const auto rows = connection_.query(
-      {"SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until,"
-       "       s.charge_number, s.charged, s.granted"
-       " FROM metered_sessions s JOIN users u USING (user_id)"
-       " WHERE s.ended_at IS NULL AND ($1::bigint IS NULL OR s.user_id = $1) ORDER BY s.started_at, "
-       "s.session_id",
-       std::move(wanted)});
+  const auto rows = connection_.query({PAYG_SESSION " WHERE s.ended_at IS NULL AND ($1::bigint IS NULL OR "
+                                                    "s.user_id = $1) ORDER BY s.started_at, s.session_id",
+                                       std::move(wanted)});
   if (!rows) return rows.error();
-  std::vector<SessionRow> sessions;
-  for (int row = 0; row < rows->count(); ++row) {
-    sessions.push_back({.user = to_user_id(rows->integer(row, 0)),
-                        .user_name = rows->text(row, 1),
-                        .id = to_session_id(rows->integer(row, 2)),
-                        .node = rows->text(row, 3),
-                        .label = rows->text(row, 4),
-                        .exit = rows->text(row, 5),
-                        .started_at = from_ms(rows->integer(row, 6)),
-                        .paid_until = from_ms(rows->integer(row, 7)),
-                        .charges = static_cast<std::uint32_t>(rows->integer(row, 8)),
-                        .charged = rows->credits(row, 9),
-                        .granted = rows->milliseconds(row, 10)});
-  }
-  return sessions;
+  return postgres::read_sessions(*rows);
 }
 
 }  // namespace payg::billing

@@ -15,14 +15,17 @@ using Patience = PostgresConnection::Patience;
 }  // namespace
 
 LedgerResult<std::vector<Transaction>> PostgresLedger::transactions(UserId user,
+                                                                    const TransactionFilter& filter,
                                                                     std::optional<std::int64_t> before,
                                                                     int limit) {
   if (auto refusal = check_page(limit)) return *refusal;
   const auto results = connection_.transact(
       {user_exists(user),
-       {"SELECT " PAYG_TRANSACTION_COLUMNS
-        " FROM credit_transactions t WHERE t.user_id = $1 AND t.id < $2 ORDER BY t.id DESC LIMIT $3",
-        parameters(to_integer(user), before.value_or(INT64_MAX), std::int64_t{limit})}},
+       {"SELECT " PAYG_TRANSACTION_COLUMNS " FROM credit_transactions t WHERE t.user_id = $1 AND t.id < $2"
+        " AND ($3::text = '' OR strpos($3::text, ',' || t.type || ',') > 0)"
+        " AND t.created_at >= $4 AND t.created_at < $5 ORDER BY t.id DESC LIMIT $6",
+        parameters(to_integer(user), before.value_or(INT64_MAX), types_text(filter), to_ms(filter.since),
+                   to_ms(filter.until), std::int64_t{limit})}},
       Isolation::snapshot);
   if (!results) return results.error();
   if (results->front().empty()) return no_such_user();
@@ -60,6 +63,23 @@ SELECT bucket, sum(time_ms)::bigint, sum(amount)::bigint FROM (
     usage.push_back({from_ms(rows.integer(row, 0)), rows.milliseconds(row, 1), rows.credits(row, 2)});
   }
   return usage;
+}
+
+LedgerResult<std::vector<SessionRow>> PostgresLedger::ended_sessions(UserId user,
+                                                                     std::optional<EndedBefore> before,
+                                                                     int limit) {
+  if (auto refusal = check_page(limit)) return *refusal;
+  const auto results = connection_.transact(
+      {user_exists(user),
+       {PAYG_SESSION
+        " WHERE s.user_id = $1 AND s.ended_at IS NOT NULL AND (s.ended_at, s.session_id) < ($2, $3)"
+        " ORDER BY s.ended_at DESC, s.session_id DESC LIMIT $4",
+        parameters(to_integer(user), before ? to_ms(before->ended_at) : INT64_MAX,
+                   before ? to_integer(before->id) : INT64_MAX, std::int64_t{limit})}},
+      Isolation::snapshot);
+  if (!results) return results.error();
+  if (results->front().empty()) return no_such_user();
+  return postgres::read_sessions(results->back());
 }
 
 LedgerResult<AuditReport> PostgresLedger::audit(AuditListing listing) {

@@ -24,7 +24,7 @@ PostgresStatement lock_user_changes();
 
 /// What users have listed, for SELECTs that end in a WHERE of theirs and PAYG_NETWORKS_IN_ORDER; also a user
 /// who has listed nothing is a row.
-#define PAYG_NETWORKS                                                                        \
+#define PAYG_NETWORKS                                                                                        \
   "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0), a.confirmed_at" \
   " FROM users u LEFT JOIN user_addresses a ON a.user_id = u.user_id "
 #define PAYG_NETWORKS_IN_ORDER " ORDER BY u.user_id"
@@ -32,6 +32,13 @@ LedgerResult<std::vector<NetworkList>> read_networks(const PostgresRows& rows);
 
 #define PAYG_TRANSACTION_COLUMNS "t.id, t.type, t.amount, t.reference, t.note, t.created_at"
 std::optional<Transaction> read_transaction(const PostgresRows& rows, int row, int first_column = 0);
+
+/// A session, for SELECTs that begin with PAYG_SESSION.
+#define PAYG_SESSION                                                                             \
+  "SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until," \
+  " s.charge_number, s.charged, s.granted, s.ended_at, coalesce(s.why, '')"                      \
+  " FROM metered_sessions s JOIN users u USING (user_id)"
+std::vector<SessionRow> read_sessions(const PostgresRows& rows);
 
 /// Locks the users' rows of user_credits in the order of their ids and returns how many there are. Whoever
 /// changes anything that belongs to a user holds this lock, so a statement after this one sees his rows as

@@ -199,30 +199,33 @@ LedgerResult<Posting> SqliteLedger::post_usage(std::string_view node, WallTime o
   return next;
 }
 
+SessionRow sqlite::read_session(const SqliteTransaction::Rows& row) {
+  const auto ended_at = row.maybe_integer(11);
+  return {.user = to_user_id(row.integer(0)),
+          .user_name = row.text(1),
+          .id = to_session_id(row.integer(2)),
+          .node = row.text(3),
+          .label = row.text(4),
+          .exit = row.text(5),
+          .started_at = from_ms(row.integer(6)),
+          .paid_until = from_ms(row.integer(7)),
+          .charges = static_cast<std::uint32_t>(row.integer(8)),
+          .charged = row.credits(9),
+          .granted = row.milliseconds(10),
+          .ended_at = ended_at ? std::optional(from_ms(*ended_at)) : std::nullopt,
+          .why = row.text(12)};
+}
+
 LedgerResult<std::vector<SessionRow>> SqliteLedger::live_sessions(std::optional<UserId> user) {
   SqliteTransaction transaction(database_, Kind::read);
   const auto wanted = user ? std::optional(to_integer(*user)) : std::nullopt;
   std::vector<SessionRow> sessions;
   {
     auto rows = transaction.select(
-        "SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until,"
-        "       s.charge_number, s.charged, s.granted"
-        " FROM metered_sessions s JOIN users u ON u.user_id = s.user_id"
+        PAYG_SESSION
         " WHERE s.ended_at IS NULL AND (?1 IS NULL OR s.user_id = ?1) ORDER BY s.started_at, s.session_id",
         wanted);
-    while (rows.next()) {
-      sessions.push_back({.user = to_user_id(rows.integer(0)),
-                          .user_name = rows.text(1),
-                          .id = to_session_id(rows.integer(2)),
-                          .node = rows.text(3),
-                          .label = rows.text(4),
-                          .exit = rows.text(5),
-                          .started_at = from_ms(rows.integer(6)),
-                          .paid_until = from_ms(rows.integer(7)),
-                          .charges = static_cast<std::uint32_t>(rows.integer(8)),
-                          .charged = rows.credits(9),
-                          .granted = rows.milliseconds(10)});
-    }
+    while (rows.next()) sessions.push_back(sqlite::read_session(rows));
   }
   if (auto done = transaction.commit(); !done) return done.error();
   return sessions;

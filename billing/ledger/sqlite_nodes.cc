@@ -31,8 +31,8 @@ std::vector<NetworkList> changed_networks(SqliteTransaction& transaction, Change
   return sqlite::read_networks(transaction, rows);
 }
 
-std::vector<SessionId> ended_sessions(SqliteTransaction& transaction, std::string_view node,
-                                      ChangeMark mark) {
+std::vector<SessionId> ended_elsewhere(SqliteTransaction& transaction, std::string_view node,
+                                       ChangeMark mark) {
   std::vector<SessionId> ended;
   auto rows = transaction.select(
       "SELECT session_id FROM metered_sessions WHERE end_change > ? AND node = ?"
@@ -113,7 +113,7 @@ LedgerResult<Changes> SqliteLedger::changes_since(std::string_view node, std::op
   if (mark) {
     changes.users = changed_users(transaction, *mark);
     changes.networks = changed_networks(transaction, *mark);
-    changes.ended = ended_sessions(transaction, node, *mark);
+    changes.ended = ended_elsewhere(transaction, node, *mark);
   }
   changes.nodes = all_nodes(transaction);
   if (auto done = transaction.commit(); !done) return done.error();

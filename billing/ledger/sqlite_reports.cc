@@ -7,17 +7,21 @@ namespace payg::billing {
 using Kind = SqliteTransaction::Kind;
 
 LedgerResult<std::vector<Transaction>> SqliteLedger::transactions(UserId user,
+                                                                  const TransactionFilter& filter,
                                                                   std::optional<std::int64_t> before,
                                                                   int limit) {
   if (auto refusal = check_page(limit)) return *refusal;
   SqliteTransaction transaction(database_, Kind::read);
   const bool known = sqlite::read_balance(transaction, user).has_value();
+  const std::string types = types_text(filter);
   std::vector<Transaction> page;
   {
     auto rows = transaction.select(
         "SELECT id, type, amount, reference, note, created_at FROM credit_transactions"
-        " WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        to_integer(user), before.value_or(INT64_MAX), std::int64_t{limit});
+        " WHERE user_id = ?1 AND id < ?2 AND (?3 = '' OR instr(?3, ',' || type || ',') > 0)"
+        "   AND created_at >= ?4 AND created_at < ?5 ORDER BY id DESC LIMIT ?6",
+        to_integer(user), before.value_or(INT64_MAX), std::string_view(types), to_ms(filter.since),
+        to_ms(filter.until), std::int64_t{limit});
     while (rows.next()) page.push_back(sqlite::read_transaction(transaction, rows));
   }
   if (auto done = transaction.commit(); !done) return done.error();
@@ -48,6 +52,27 @@ LedgerResult<std::vector<UsageRow>> SqliteLedger::usage(UserId user, UsageBucket
   if (auto done = transaction.commit(); !done) return done.error();
   if (!known) return no_such_user();
   return usage;
+}
+
+LedgerResult<std::vector<SessionRow>> SqliteLedger::ended_sessions(UserId user,
+                                                                   std::optional<EndedBefore> before,
+                                                                   int limit) {
+  if (auto refusal = check_page(limit)) return *refusal;
+  SqliteTransaction transaction(database_, Kind::read);
+  const bool known = sqlite::read_balance(transaction, user).has_value();
+  std::vector<SessionRow> sessions;
+  {
+    auto rows = transaction.select(
+        PAYG_SESSION
+        " WHERE s.user_id = ?1 AND s.ended_at IS NOT NULL AND (s.ended_at, s.session_id) < (?2, ?3)"
+        " ORDER BY s.ended_at DESC, s.session_id DESC LIMIT ?4",
+        to_integer(user), before ? to_ms(before->ended_at) : INT64_MAX,
+        before ? to_integer(before->id) : INT64_MAX, std::int64_t{limit});
+    while (rows.next()) sessions.push_back(sqlite::read_session(rows));
+  }
+  if (auto done = transaction.commit(); !done) return done.error();
+  if (!known) return no_such_user();
+  return sessions;
 }
 
 LedgerResult<AuditReport> SqliteLedger::audit(AuditListing listing) {

@@ -21,7 +21,7 @@ User read_user(SqliteTransaction& transaction, const SqliteTransaction::Rows& ro
 
 /// What users have listed, for SELECTs that end in a WHERE of theirs and PAYG_NETWORKS_IN_ORDER; also a user
 /// who has listed nothing is a row.
-#define PAYG_NETWORKS                                                                        \
+#define PAYG_NETWORKS                                                                                        \
   "SELECT u.user_id, u.name, u.changed_at, coalesce(a.network, ''), coalesce(a.added_at, 0), a.confirmed_at" \
   " FROM users u LEFT JOIN user_addresses a ON a.user_id = u.user_id "
 #define PAYG_NETWORKS_IN_ORDER " ORDER BY u.user_id"
@@ -44,6 +44,13 @@ struct NewTransaction {
 /// Appends; returns its id.
 std::int64_t append(SqliteTransaction& transaction, const NewTransaction& entry);
 Transaction read_transaction(SqliteTransaction& transaction, const SqliteTransaction::Rows& row);
+
+/// A session, for SELECTs that begin with PAYG_SESSION.
+#define PAYG_SESSION                                                                             \
+  "SELECT s.user_id, u.name, s.session_id, s.node, s.label, s.exit, s.started_at, s.paid_until," \
+  " s.charge_number, s.charged, s.granted, s.ended_at, coalesce(s.why, '')"                      \
+  " FROM metered_sessions s JOIN users u ON u.user_id = s.user_id"
+SessionRow read_session(const SqliteTransaction::Rows& row);
 
 /// What a session was charged and its user's history does not show yet.
 struct Unposted {

@@ -159,7 +159,7 @@ void LedgerContract::expect_clean_books() {
 
 Credits LedgerContract::total(const User& user, TransactionType type) {
   std::int64_t sum = 0;
-  for (const Transaction& transaction : value_of(ledger().transactions(user.id, std::nullopt, 10'000))) {
+  for (const Transaction& transaction : value_of(ledger().transactions(user.id, {}, std::nullopt, 10'000))) {
     if (transaction.type == type) sum += transaction.amount.units();
   }
   return units(sum);

@@ -73,7 +73,7 @@ TEST_P(Concurrency, ManyThreadsSettlingOneOrderCreditItOnce) {
   });
   EXPECT_EQ(paid, 32);
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(27));
-  EXPECT_EQ(value_of(ledger().transactions(alice.id, std::nullopt, 10)).size(), 2U);
+  EXPECT_EQ(value_of(ledger().transactions(alice.id, {}, std::nullopt, 10)).size(), 2U);
 }
 
 TEST_P(Concurrency, ManyThreadsPlacingOneOrderMakeOne) {

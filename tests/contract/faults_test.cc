@@ -130,8 +130,8 @@ TEST_F(PostgresLocks, OneLockedUserHoldsUpNobodyElsesUsage) {
   const PostgresLock locked = lock(alice);
   EXPECT_EQ(value_of(ledger->post_usage(node, new_year, new_year + 1h)), Posting::more);
   EXPECT_EQ(value_of(ledger->post_usage(node, new_year, new_year + 1h)), Posting::done) << "not while she is";
-  EXPECT_EQ(value_of(ledger->transactions(alice.id, std::nullopt, 10)).size(), 1U);
-  EXPECT_EQ(value_of(ledger->transactions(bob.id, std::nullopt, 10)).size(), 2U);
+  EXPECT_EQ(value_of(ledger->transactions(alice.id, {}, std::nullopt, 10)).size(), 1U);
+  EXPECT_EQ(value_of(ledger->transactions(bob.id, {}, std::nullopt, 10)).size(), 2U);
 }
 
 TEST_F(PostgresLocks, WhoHasToWaitForALockGivesUpAndLeavesNothingRunningBehindAndKeepsItsConnection) {

@@ -33,7 +33,7 @@ class Nodes : public LedgerContract {
     return value_of(ledger().standings({&user.name, 1}, most_counted_sessions)).at(0).value().live_sessions;
   }
   std::size_t usage_rows(const User& user) {
-    const auto all = value_of(ledger().transactions(user.id, std::nullopt, 10'000));
+    const auto all = value_of(ledger().transactions(user.id, {}, std::nullopt, 10'000));
     return static_cast<std::size_t>(std::count_if(
         all.begin(), all.end(), [](const auto& t) { return t.type == TransactionType::usage; }));
   }

@@ -126,7 +126,7 @@ TEST_P(Orders, PayingOneCreditsItsCreditsAndItsBonus) {
   expect_same(value_of(ledger().find_order("one")), expected);
   EXPECT_EQ(value_of(ledger().balance(alice.id)), credits(28));
 
-  const auto rows = value_of(ledger().transactions(alice.id, std::nullopt, 10));
+  const auto rows = value_of(ledger().transactions(alice.id, {}, std::nullopt, 10));
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[1].type, TransactionType::purchase);
   EXPECT_EQ(rows[1].amount, credits(25));
@@ -143,7 +143,7 @@ TEST_P(Orders, PayingOneWithoutABonusWritesNoBonus) {
   order.bonus = Credits();
   value_of(ledger().create_order(order));
   value_of(ledger().settle_order("one", new_year));
-  EXPECT_EQ(value_of(ledger().transactions(alice.id, std::nullopt, 10)).size(), 1U);
+  EXPECT_EQ(value_of(ledger().transactions(alice.id, {}, std::nullopt, 10)).size(), 1U);
 }
 
 TEST_P(Orders, PayingOneAgainChangesNothing) {

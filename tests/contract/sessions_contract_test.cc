@@ -9,7 +9,7 @@ class Sessions : public LedgerContract {
  protected:
   std::vector<Transaction> usage_of(const User& user) {
     std::vector<Transaction> found;
-    for (const auto& transaction : value_of(ledger().transactions(user.id, std::nullopt, 10'000))) {
+    for (const auto& transaction : value_of(ledger().transactions(user.id, {}, std::nullopt, 10'000))) {
       if (transaction.type == TransactionType::usage) found.push_back(transaction);
     }
     return found;

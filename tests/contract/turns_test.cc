@@ -82,7 +82,7 @@ TEST_F(PostgresTurns, TheUsageOfOthersIsPostedWhileAThousandSessionsOfOneAreLock
   batch.push_back(last);
   value_of(ledger->charge(newest_life(*ledger, node), batch));
   const auto rows_of = [&](const User& user) {
-    return value_of(ledger->transactions(user.id, std::nullopt, 10'000)).size();
+    return value_of(ledger->transactions(user.id, {}, std::nullopt, 10'000)).size();
   };
 
   std::optional<PostgresLock> locked(std::in_place, database.url(),

@@ -130,7 +130,7 @@ TEST_P(Users, NobodyCannotBeChanged) {
   EXPECT_EQ(refusal_of(ledger().set_location(nobody, {}, new_year)), "not_found");
   EXPECT_EQ(refusal_of(ledger().balance(nobody)), "not_found");
   EXPECT_EQ(refusal_of(ledger().standing(nobody)), "not_found");
-  EXPECT_EQ(refusal_of(ledger().transactions(nobody, std::nullopt, 1)), "not_found");
+  EXPECT_EQ(refusal_of(ledger().transactions(nobody, {}, std::nullopt, 1)), "not_found");
   EXPECT_EQ(refusal_of(ledger().usage(nobody, UsageBucket::day, new_year, new_year)), "not_found");
 }
 

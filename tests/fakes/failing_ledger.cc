@@ -140,6 +140,12 @@ LedgerResult<std::vector<SessionRow>> FailingLedger::live_sessions(std::optional
   return attempt([&] { return ledger_->live_sessions(user); });
 }
 
+LedgerResult<std::vector<SessionRow>> FailingLedger::ended_sessions(UserId user,
+                                                                    std::optional<EndedBefore> before,
+                                                                    int limit) {
+  return attempt([&] { return ledger_->ended_sessions(user, before, limit); });
+}
+
 LedgerResult<Credits> FailingLedger::balance(UserId user) {
   return attempt([&] { return ledger_->balance(user); });
 }
@@ -166,9 +172,10 @@ LedgerResult<Order> FailingLedger::find_order(std::string_view reference) {
 }
 
 LedgerResult<std::vector<Transaction>> FailingLedger::transactions(UserId user,
+                                                                   const TransactionFilter& filter,
                                                                    std::optional<std::int64_t> before,
                                                                    int limit) {
-  return attempt([&] { return ledger_->transactions(user, before, limit); });
+  return attempt([&] { return ledger_->transactions(user, filter, before, limit); });
 }
 
 LedgerResult<std::vector<UsageRow>> FailingLedger::usage(UserId user, UsageBucket bucket, WallTime since,

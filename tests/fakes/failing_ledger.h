@@ -70,6 +70,8 @@ class FailingLedger : public billing::Ledger {
                                                                WallTime at) override;
   billing::LedgerResult<std::vector<billing::NetworkList>> networks(
       std::optional<billing::UserId> user) override;
+  billing::LedgerResult<std::vector<billing::SessionRow>> ended_sessions(
+      billing::UserId user, std::optional<billing::EndedBefore> before, int limit) override;
 
   billing::LedgerResult<billing::NodeStart> start_node(std::string_view node, std::chrono::milliseconds lease,
                                                        WallTime at) override;
@@ -98,9 +100,9 @@ class FailingLedger : public billing::Ledger {
   billing::LedgerResult<billing::Order> settle_order(std::string_view reference, WallTime at) override;
   billing::LedgerResult<billing::Order> find_order(std::string_view reference) override;
 
-  billing::LedgerResult<std::vector<billing::Transaction>> transactions(billing::UserId user,
-                                                                        std::optional<std::int64_t> before,
-                                                                        int limit) override;
+  billing::LedgerResult<std::vector<billing::Transaction>> transactions(
+      billing::UserId user, const billing::TransactionFilter& filter, std::optional<std::int64_t> before,
+      int limit) override;
   billing::LedgerResult<std::vector<billing::UsageRow>> usage(billing::UserId user,
                                                               billing::UsageBucket bucket, WallTime since,
                                                               WallTime now) override;

@@ -79,8 +79,8 @@ std::string expected_form_text(std::string part) {
   return expected_text(part).value_or("\xef\xbf\xbd");
 }
 
-std::map<std::string, std::string> expected_query(std::string_view query) {
-  std::map<std::string, std::string> out;
+billing::Query expected_query(std::string_view query) {
+  billing::Query out;
   std::string all(query);
   all += '&';
   std::string pair;
@@ -97,7 +97,7 @@ std::map<std::string, std::string> expected_query(std::string_view query) {
   return out;
 }
 
-void numbers_stand_in_their_bounds(const std::map<std::string, std::string>& query) {
+void numbers_stand_in_their_bounds(const billing::Query& query) {
   constexpr std::int64_t lowest = 1, highest = 500;
   billing::Request request;
   request.query = query;

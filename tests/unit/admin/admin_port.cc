@@ -120,7 +120,7 @@ Answer AdminPort::post(const std::string& path, const std::string& token, const 
 }
 
 std::uint64_t AdminPort::rows_of(const billing::User& user) {
-  return ledger->transactions(user.id, std::nullopt, 10'000).value().size();
+  return ledger->transactions(user.id, {}, std::nullopt, 10'000).value().size();
 }
 
 }  // namespace payg::test

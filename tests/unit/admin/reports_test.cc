@@ -90,6 +90,39 @@ TEST_F(Reports, CsvSaysWhereTheNextPageIs) {
   EXPECT_EQ(answer.headers.at("link"), "</api/credits/transactions?cursor=2&limit=2>; rel=\"next\"");
 }
 
+TEST_F(Reports, ALinkNamesItsFormatAndIsSavedAsAFile) {
+  give(alice, "1");
+  const Answer csv = get("/api/credits/transactions?format=csv", "alice-token");
+  EXPECT_TRUE(csv.headers.at("content-type").starts_with("text/csv"));
+  EXPECT_EQ(csv.headers.at("content-disposition"), "attachment; filename=\"credits.csv\"");
+  EXPECT_EQ(get("/api/credits/transactions?format=csv&limit=5000", "alice-token").status, 200);
+  EXPECT_EQ(get("/api/credits/transactions?format=csv&limit=5001", "alice-token").code(), "invalid_value");
+  const Answer json = ask({.path = "/api/credits/transactions?format=json",
+                           .headers = {bearer("alice-token"), "Accept: text/csv"}});
+  EXPECT_EQ(json.json().at("transactions").size(), 1U);
+}
+
+TEST_F(Reports, TransactionsAreFilteredAlsoOnTheNextPage) {
+  for (int i = 0; i < 3; ++i) give(alice, "1");
+  EXPECT_EQ(page("?type=adjustment,usage&since=2026-11-22&until=2026-11-23").at("transactions").size(), 3U);
+  EXPECT_TRUE(page("?type=usage").at("transactions").empty());
+  EXPECT_TRUE(page("?until=2026-11-22").at("transactions").empty());
+  EXPECT_TRUE(page("?since=2026-11-23").at("transactions").empty());
+  const Answer answer =
+      get("/api/credits/transactions?limit=2&type=adjustment&since=2026-11-22", "alice-token");
+  EXPECT_EQ(answer.headers.at("link"),
+            "</api/credits/transactions?cursor=2&limit=2&type=adjustment&since=2026-11-22>; rel=\"next\"");
+}
+
+TEST_F(Reports, FiltersThatNobodyKnowsAreRefused) {
+  for (const char* query : {"?type=gift", "?type=usage,,bonus", "?type=usage%2Cgift", "?since=yesterday",
+                            "?until=2026-02-30", "?format=xml", "?type=%00"}) {
+    const Answer answer = get(std::string("/api/credits/transactions") + query, "alice-token");
+    EXPECT_EQ(answer.status, 422) << query;
+    EXPECT_EQ(answer.code(), "invalid_value") << query;
+  }
+}
+
 TEST_F(Reports, AnotherUsersTransactionsAreNotShown) {
   const auto bob = add_user("bob");
   give(bob, "5");

@@ -61,6 +61,42 @@ TEST_F(Sessions, AreShownToTheirUserAndToTheOperator) {
   EXPECT_EQ(get("/api/sessions?user=nobody", operator_token).status, 404);
 }
 
+TEST_F(Sessions, ThatEndedAreShownWithTheReasonAPageAtATime) {
+  for (const std::uint64_t number : {1U, 2U, 3U}) {
+    const auto id = start_session(alice, number, "blue");
+    ASSERT_EQ(end(to_string(id), "alice-token").status, 204);
+  }
+  start_session(alice, 4, "");
+  EXPECT_EQ(count("alice-token"), 1U);
+  EXPECT_EQ(count("alice-token", "?state=live"), 1U);
+  EXPECT_EQ(count("bob-token", "?state=ended"), 0U);
+  EXPECT_EQ(count(operator_token, "?state=ended&user=alice"), 3U);
+  EXPECT_EQ(get("/api/sessions?state=ended", operator_token).code(), "invalid_value");
+
+  std::vector<std::string> seen;
+  std::string query = "?state=ended&limit=2";
+  for (;;) {
+    const auto shown = get("/api/sessions" + query, "alice-token").json();
+    for (const auto& session : shown.at("sessions")) {
+      seen.push_back(session.at("id"));
+      EXPECT_EQ(session.at("why"), "requested");
+      EXPECT_EQ(session.at("ended_at"), "2026-11-22T13:00:00.000Z");
+      EXPECT_EQ(session.at("label"), "blue");
+      EXPECT_EQ(session.at("charged_units"), 48'000);
+    }
+    if (shown.at("next_cursor").is_null()) break;
+    query = "?state=ended&limit=2&cursor=" + shown.at("next_cursor").get<std::string>();
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"0000000000000003", "0000000000000002", "0000000000000001"}));
+}
+
+TEST_F(Sessions, AreListedByStatesAndCursorsThatThereAre) {
+  for (const char* query :
+       {"?state=lost", "?state=ended&limit=0", "?state=ended&limit=501", "?state=ended&cursor=1",
+        "?state=ended&cursor=x-0000000000000001", "?state=ended&cursor=1-xyz"})
+    EXPECT_EQ(get(std::string("/api/sessions") + query, "alice-token").code(), "invalid_value") << query;
+}
+
 TEST_F(Sessions, OfThisNodeAreEndedByTheMeter) {
   const auto id = start_session(alice, 1, "");
   metering.set_live({.id = id});

@@ -60,7 +60,7 @@ TEST_F(UnknownOutcome, AnAdjustmentNamesTheRowToLookFor) {
       send("/api/admin/users/alice/credits", operator_token, R"({"credits":"10","reason":"a gift"})");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.json().at("detail").get<std::string>().find("same Idempotency-Key"), std::string::npos);
-  const auto row = ledger->transactions(alice.id, std::nullopt, 1).value().front();
+  const auto row = ledger->transactions(alice.id, {}, std::nullopt, 1).value().front();
   EXPECT_EQ(answer.json().at("reference"), row.reference);
 }
 

@@ -5,8 +5,6 @@
 namespace payg::billing {
 namespace {
 
-using Query = std::map<std::string, std::string>;
-
 const std::string no_text = "\xef\xbf\xbd";
 
 TEST(UrlText, ASegmentIsDecodedOnce) {

@@ -219,7 +219,7 @@ TEST(BillingPlugin, StoppingEndsEverySessionAndPostsItsUsage) {
   rig.close(client);
   rig.plugin.stop();
   EXPECT_TRUE(rig.ledger().live_sessions(user.id)->empty());
-  const auto history = rig.ledger().transactions(user.id, std::nullopt, 10);
+  const auto history = rig.ledger().transactions(user.id, {}, std::nullopt, 10);
   ASSERT_FALSE(history->empty());
   EXPECT_EQ(history->front().type, TransactionType::usage);
   EXPECT_EQ(history->front().amount, Credits::from_units(-48'000));

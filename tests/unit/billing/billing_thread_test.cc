@@ -77,7 +77,7 @@ TEST_F(BillingThreads, ADrainThatHasNotBeenHeardDoesNotSayThatNothingIsLeft) {
   EXPECT_EQ(thread.drain(patience), 0U);
   EXPECT_EQ(cuts, 1);
   EXPECT_TRUE(ledger->live_sessions(std::nullopt)->empty());
-  EXPECT_EQ(ledger->transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
+  EXPECT_EQ(ledger->transactions(alice.id, {}, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
 }
 
 TEST_F(BillingThreads, OfAProcessThatWasSupersededASessionThatBeginsIsCutAndCostsNothing) {

@@ -63,7 +63,7 @@ class EarlierLives : public testing::Test {
   std::string history(const User& user) {
     std::int64_t units = 0;
     int lines = 0;
-    const auto rows = ledger->transactions(user.id, std::nullopt, 100);
+    const auto rows = ledger->transactions(user.id, {}, std::nullopt, 100);
     for (const Transaction& row : rows.value()) {
       if (row.type != TransactionType::usage) continue;
       units -= row.amount.units();

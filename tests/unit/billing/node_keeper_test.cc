@@ -227,7 +227,7 @@ TEST_F(Keeper, EndsTheSessionsOfANodeWhoseLeaseRanOutAndSaysHowMuchTheyWere) {
     return ledger->live_sessions(alice.id)->empty();
   }));
   keeper.stop();
-  EXPECT_EQ(ledger->transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
+  EXPECT_EQ(ledger->transactions(alice.id, {}, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
   EXPECT_EQ(std::count(host.lines.begin(), host.lines.end(),
                        "ended 1 session that node node-2 had left open: 0.01333333 credits"),
             1)

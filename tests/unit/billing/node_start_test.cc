@@ -37,7 +37,7 @@ class NodeStart : public testing::Test {
 TEST_F(NodeStart, EndsAndPostsWhatItsEarlierLifeLeftOpen) {
   PluginRig rig("", database.url());
   EXPECT_TRUE(rig.ledger().live_sessions(alice.id)->empty());
-  EXPECT_EQ(rig.ledger().transactions(alice.id, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
+  EXPECT_EQ(rig.ledger().transactions(alice.id, {}, std::nullopt, 1)->at(0).amount, Credits::from_units(-48'000));
 }
 
 TEST_F(NodeStart, WaitsForNobodyWhoseRowSomebodyHasLocked) {

@@ -45,7 +45,7 @@ void take_back(const MeteredProxy& node, const Account& account, const std::stri
 int forward(MeteredProxy& node, const Origin& origin, const IpAddress& from) {
   RawClient client(node.proxy().address(), from);
   client.send(get(origin));
-  return read_response(client).status;
+  return status_of(client);
 }
 
 int connect(MeteredProxy& node, const Origin& origin, const IpAddress& from) {

@@ -55,7 +55,7 @@ class MeteredProxy {
 
   RawClient http_tunnel(const Account& account, const Origin& origin) const;
   RawClient socks_tunnel(const Account& account, const Origin& origin) const;
-  /// The status of one GET through the proxy on a connection of its own.
+  /// status_of() one GET through the proxy on a connection of its own.
   int fetch_status(const Account& account, const Origin& origin) const;
 
  private:
@@ -68,5 +68,9 @@ class MeteredProxy {
 
 /// A GET with credentials, in absolute form.
 std::string get_as(const Account& account, const Origin& origin);
+
+/// The status of the response that comes by `client`; 0: the connection was cut before it was whole, as a
+/// session's connections are when it ends in that moment.
+int status_of(RawClient& client);
 
 }  // namespace payg::test

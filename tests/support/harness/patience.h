@@ -19,6 +19,12 @@ class HarnessError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The other side ended a stream before what was waited for had come.
+class StreamEnded : public HarnessError {
+ public:
+  using HarnessError::HarnessError;
+};
+
 /// Asks again and again until `condition` holds; false when it did not within `patience`.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);
 

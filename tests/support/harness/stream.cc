@@ -78,8 +78,8 @@ bool Stream::fill(std::size_t limit) {
 std::string Stream::read_exactly(std::size_t count) {
   while (buffer_.size() < count) {
     if (!fill(count - buffer_.size())) {
-      throw HarnessError("the stream ended after " + std::to_string(buffer_.size()) + " of " +
-                         std::to_string(count) + " bytes: " + buffer_.substr(0, 200));
+      throw StreamEnded("the stream ended after " + std::to_string(buffer_.size()) + " of " +
+                        std::to_string(count) + " bytes: " + buffer_.substr(0, 200));
     }
   }
   std::string taken = buffer_.substr(0, count);
@@ -93,7 +93,7 @@ std::string Stream::read_until(std::string_view delimiter) {
     const auto found = buffer_.find(delimiter, searched);
     if (found != std::string::npos) return read_exactly(found + delimiter.size());
     searched = buffer_.size() < delimiter.size() ? 0 : buffer_.size() - delimiter.size() + 1;
-    if (!fill(65536)) throw HarnessError("the stream ended too early, after: " + buffer_.substr(0, 400));
+    if (!fill(65536)) throw StreamEnded("the stream ended too early, after: " + buffer_.substr(0, 400));
   }
 }
 
